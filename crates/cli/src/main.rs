@@ -1,0 +1,2 @@
+//! The binary `streamfold`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Runs a pipeline: specification, plan, lane, checkpoint, runtime.

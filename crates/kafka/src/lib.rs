@@ -1,0 +1,1 @@
+//! The log: consumer, transactions, state topics and administration on Apache Kafka.

@@ -1,0 +1,10 @@
+//! Online machine learning: models that predict and learn event by event.
+//!
+//! No IO, no clock, no Kafka, no Arrow: a model is a deterministic fold over rows. The same rows in the same order
+//! with the same seed give the same bits on every machine (`exp` and `ln` come from `libm`; sums run in a fixed
+//! order; no hash map with a random seed decides anything), and a model saved and loaded in the middle goes on with
+//! the same bits.
+
+pub mod features;
+pub mod model;
+pub mod snapshot;

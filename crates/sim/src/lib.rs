@@ -1,0 +1,1 @@
+//! The engine under a simulated log, clock, group and faults, from one seed.

@@ -1,0 +1,1 @@
+//! For tests only: starts a real Apache Kafka on loopback.
