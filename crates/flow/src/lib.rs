@@ -8,6 +8,7 @@
 pub mod log;
 pub mod record;
 pub mod rows;
+pub mod schema;
 
 /// A partition of one of the pipeline's inputs: the place of the input in the plan, and the partition's number.
 ///
