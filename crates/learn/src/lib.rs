@@ -5,6 +5,8 @@
 //! order; no hash map with a random seed decides anything), and a model saved and loaded in the middle goes on with
 //! the same bits.
 
+pub mod baseline;
 pub mod features;
+pub mod metrics;
 pub mod model;
 pub mod snapshot;

@@ -1,0 +1,68 @@
+//! Prequential metrics: every event is scored by the prediction that was made before its label was learnt from.
+//!
+//! An [`Evaluator`] holds the metrics of a model and, beside it, of each naive baseline ([`crate::baseline`]), for the
+//! same events: *overall*, since the beginning, and over a *window* of the last scored events.
+//!
+//! *n* is the number of events, *y* a label, *p* a prediction. "None" is what [`Value::value`] says where a metric is not
+//! defined, or greater than a number can be. Numbers agree with scikit-learn's to 1e-9 where both are defined.
+//!
+//! | metric | formula | range, best | none |
+//! |---|---|---|---|
+//! | `mae` | mean of \|p − y\| | 0 to ∞, 0 | n = 0 |
+//! | `rmse` | √ of the mean of (p − y)² | 0 to ∞, 0 | n = 0 |
+//! | `r2` | 1 − Σ(p − y)² / Σ(y − ȳ)², ȳ the mean of the same labels | −∞ to 1, 1 | all labels alike, n < 2 |
+//! | `accuracy` | share of events whose class with the highest score (of equals the first) was right | 0 to 1, 1 | n = 0 |
+//! | `log_loss` | mean of −ln of the score of the class that was right, scores under 1e-15 counting as 1e-15 | 0 to 34.6, 0 | n = 0 |
+//! | `roc_auc` | share of pairs of a positive and a negative event that the scores rank right, equal scores counting half | 0 to 1, 1 | only one of both occurred; more than 2 classes |
+//! | `f1` | 2·TP / (2·TP + FP + FN), see below | 0 to 1, 1 | no true and no predicted positive; n = 0 |
+//! | `kappa` | (a − c) / (1 − c), a the accuracy, c the accuracy that chance would reach with the same shares of labels and predictions | −1 to 1, 1 | c = 1, n = 0 |
+//! | `mean_distance` | mean distance to the centre of the own cluster | 0 to ∞, 0 | n = 0 |
+//! | `mean_squared_distance` | mean of its square | 0 to ∞, 0 | n = 0 |
+//! | `silhouette` | mean of (b − a) / max(a, b), a the distance to the own centre, b to the second nearest; 0 where both are 0 | 0 to 1, 1 | never two clusters |
+//!
+//! - **Binary or not.** Up to two classes known, `f1` is that of the positive class ([`Options::positive_class`]) and there is
+//!   a `roc_auc`. From the third class on `f1` is the mean over all classes that occurred or were predicted (macro), in the window as
+//!   overall.
+//! - **ROC AUC overall** comes from 9,731 fixed bins of the score, since an exact one would need all scores: each is at
+//!   most 1/256 as wide as its scores' distance to 0 or 1, down to a distance of 2⁻²⁰. Only pairs within a bin can be
+//!   ranked wrong, so the error is at most half the share of pairs of a positive and a negative that fall into one bin;
+//!   equal scores always do, and are exact. In the window it is exact.
+//! - **The silhouette** is the simplified one: distances to centres instead of to all events.
+//! - **Not scored**, but counted in [`Report::skipped`]: an event with a label, prediction or distance that is not finite, with a
+//!   class from [`Options::classes_max`] on, or predicted when no class was known yet.
+//!
+//! **Memory**, for each of *k* predictors (the model and its baselines): regression 32 bytes overall; classification 8
+//! bytes for each pair of classes, and 156 KB while binary. The window holds `window_rows` rows of 8·(1 + k) bytes in
+//! regression, 8·(1 + 3k) in classification, 16 in clustering. **Time**: an update costs the same whatever the window; a report reads
+//! the whole window, O(k · `window_rows`), and sorts it for the ROC AUC: report no more often than every few
+//! thousandths of a window.
+//!
+//! Nothing drifts: overall sums are compensated or whole numbers, and window metrics are computed anew for each report.
+//!
+//! References: A. P. Dawid: Statistical theory: the prequential approach. J. Royal Statistical Society A 147(2), 1984
+//! (prequential). J. Gama, R. Sebastião, P. P. Rodrigues: On evaluating stream learning algorithms. Machine Learning
+//! 90(3), 2013 (windows). T. Fawcett: An introduction to ROC analysis. Pattern Recognition Letters 27(8), 2006
+//! (`roc_auc`, ties). C. J. van Rijsbergen: Information Retrieval. 2nd ed., 1979 (`f1`). J. Cohen: A coefficient of agreement for
+//! nominal scales. Educational and Psychological Measurement 20(1), 1960 (`kappa`). E. R. Hruschka, R. J. G. B. Campello, L. N. de
+//! Castro: Evolving clusters in gene-expression data. Information Sciences 176(13), 2006 (simplified silhouette).
+
+mod auc;
+mod classification;
+mod clustering;
+mod confusion;
+mod evaluator;
+mod regression;
+mod sum;
+mod window;
+
+pub use confusion::Confusion;
+pub use evaluator::{Evaluator, Options, Report, Scope, Value, names};
+
+/// Events that a stored count may stand for: far more than a stream can bring, and few enough that sums and products of
+/// counts do not overflow.
+const COUNT_MAX: u64 = 1 << 53;
+
+/// The value of a metric: none where the formula gives no number (0/0) or one beyond the range of numbers.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
