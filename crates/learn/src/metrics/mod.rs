@@ -3,8 +3,8 @@
 //! An [`Evaluator`] holds the metrics of a model and, beside it, of each naive baseline ([`crate::baseline`]), for the
 //! same events: *overall*, since the beginning, and over a *window* of the last scored events.
 //!
-//! *n* is the number of events, *y* a label, *p* a prediction. "None" is what [`Value::value`] says where a metric is not
-//! defined, or greater than a number can be. Numbers agree with scikit-learn's to 1e-9 where both are defined.
+//! *n* is the number of events, *y* a label, *p* a prediction. [`Value::value`] is none where the last column says so, and
+//! where the number would be greater than a float can be. The numbers agree with scikit-learn's to 1e-9.
 //!
 //! | metric | formula | range, best | none |
 //! |---|---|---|---|
@@ -20,31 +20,35 @@
 //! | `mean_squared_distance` | mean of its square | 0 to ∞, 0 | n = 0 |
 //! | `silhouette` | mean of (b − a) / max(a, b), a the distance to the own centre, b to the second nearest; 0 where both are 0 | 0 to 1, 1 | never two clusters |
 //!
-//! - **Binary or not.** Up to two classes known, `f1` is that of the positive class ([`Options::positive_class`]) and there is
-//!   a `roc_auc`. From the third class on `f1` is the mean over all classes that occurred or were predicted (macro), in the window as
-//!   overall.
-//! - **ROC AUC overall** comes from 9,731 fixed bins of the score, since an exact one would need all scores: each is at
+//! - **Binary or not.** Up to two classes known, `f1` is that of the positive class ([`Options::positive_class`]) and
+//!   there is a `roc_auc`. From the third class on `f1` is the mean over all classes that occurred or were predicted
+//!   (macro), in the window as overall.
+//! - **ROC AUC overall** comes from 9,731 fixed bins of the score, since an exact one would need all scores: a bin is at
 //!   most 1/256 as wide as its scores' distance to 0 or 1, down to a distance of 2⁻²⁰. Only pairs within a bin can be
 //!   ranked wrong, so the error is at most half the share of pairs of a positive and a negative that fall into one bin;
-//!   equal scores always do, and are exact. In the window it is exact.
+//!   equal scores always do, and are exact. That is 1e-5 and less where scores are spread, 1e-3 where all lie within
+//!   2 % of 0.5, and more where they are closer still. In the window it is exact.
 //! - **The silhouette** is the simplified one: distances to centres instead of to all events.
-//! - **Not scored**, but counted in [`Report::skipped`]: an event with a label, prediction or distance that is not finite, with a
-//!   class from [`Options::classes_max`] on, or predicted when no class was known yet.
+//! - **Not scored**, but counted in [`Report::skipped`]: an event with a label, prediction or distance that is not
+//!   finite, with a class from [`Options::classes_max`] on, or predicted when no class was known yet.
 //!
 //! **Memory**, for each of *k* predictors (the model and its baselines): regression 32 bytes overall; classification 8
 //! bytes for each pair of classes, and 156 KB while binary. The window holds `window_rows` rows of 8·(1 + k) bytes in
-//! regression, 8·(1 + 3k) in classification, 16 in clustering. **Time**: an update costs the same whatever the window; a report reads
-//! the whole window, O(k · `window_rows`), and sorts it for the ROC AUC: report no more often than every few
-//! thousandths of a window.
+//! regression, 8·(1 + 3k) in classification, 16 in clustering; it is part of the snapshot.
 //!
-//! Nothing drifts: overall sums are compensated or whole numbers, and window metrics are computed anew for each report.
+//! **Time**: an update costs the same whatever the window. A report reads the whole window, and sorts it for the ROC AUC:
+//! it costs about as much as `window_rows` updates, so ask for one every so many events.
+//!
+//! **Nothing drifts**: overall sums are compensated or whole numbers, and window metrics are computed anew for each
+//! report.
 //!
 //! References: A. P. Dawid: Statistical theory: the prequential approach. J. Royal Statistical Society A 147(2), 1984
 //! (prequential). J. Gama, R. Sebastião, P. P. Rodrigues: On evaluating stream learning algorithms. Machine Learning
 //! 90(3), 2013 (windows). T. Fawcett: An introduction to ROC analysis. Pattern Recognition Letters 27(8), 2006
-//! (`roc_auc`, ties). C. J. van Rijsbergen: Information Retrieval. 2nd ed., 1979 (`f1`). J. Cohen: A coefficient of agreement for
-//! nominal scales. Educational and Psychological Measurement 20(1), 1960 (`kappa`). E. R. Hruschka, R. J. G. B. Campello, L. N. de
-//! Castro: Evolving clusters in gene-expression data. Information Sciences 176(13), 2006 (simplified silhouette).
+//! (`roc_auc`, ties). C. J. van Rijsbergen: Information Retrieval, 2nd ed., 1979 (`f1`). J. Cohen: A coefficient of
+//! agreement for nominal scales. Educational and Psychological Measurement 20(1), 1960 (`kappa`). E. R. Hruschka,
+//! R. J. G. B. Campello, L. N. de Castro: Evolving clusters in gene-expression data. Information Sciences 176(13), 2006
+//! (simplified silhouette).
 
 mod auc;
 mod classification;

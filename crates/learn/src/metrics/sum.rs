@@ -23,6 +23,11 @@ impl Sum {
     pub(super) fn value(&self) -> f64 {
         self.total - self.excess
     }
+
+    /// From the sum to `value`, without rounding the sum first.
+    fn distance(&self, value: f64) -> f64 {
+        (value - self.total) + self.excess
+    }
 }
 
 impl Snapshot for Sum {
@@ -38,23 +43,24 @@ impl Snapshot for Sum {
     }
 }
 
-/// Count, mean and sum of squared deviations from the mean.
+/// Count, mean and sum of squared deviations from the mean, the last two compensated: labels may lie far from zero and
+/// close together.
 ///
 /// Reference: B. P. Welford: Note on a method for calculating corrected sums of squares and products.
 /// Technometrics 4(3), 1962.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Moments {
     count: u64,
-    mean: f64,
-    squares: f64,
+    mean: Sum,
+    squares: Sum,
 }
 
 impl Moments {
     pub(super) fn add(&mut self, value: f64) {
         self.count = self.count.saturating_add(1);
-        let before = value - self.mean;
-        self.mean += before / self.count as f64;
-        self.squares += before * (value - self.mean);
+        let before = self.mean.distance(value);
+        self.mean.add(before / self.count as f64);
+        self.squares.add(before * self.mean.distance(value));
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -63,22 +69,21 @@ impl Moments {
 
     /// Sum of squared deviations from the mean; exactly 0 while all values are the same.
     pub(super) fn squares(&self) -> f64 {
-        self.squares
+        self.squares.value()
     }
 }
 
 impl Snapshot for Moments {
     fn save(&self, out: &mut Writer) {
         out.unsigned(self.count);
-        out.float(self.mean);
-        out.float(self.squares);
+        self.mean.save(out);
+        self.squares.save(out);
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         self.count = from.unsigned()?;
-        self.mean = from.float()?;
-        self.squares = from.float()?;
-        Ok(())
+        self.mean.load(from)?;
+        self.squares.load(from)
     }
 }
 
