@@ -61,3 +61,22 @@ impl Snapshot for MajorityClass {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_cannot_be_are_refused() {
+        let load = |counts: &[u64]| {
+            let mut out = Writer::new();
+            out.unsigned(counts.len() as u64);
+            counts.iter().for_each(|&count| out.unsigned(count));
+            MajorityClass::new(3).load(&mut Reader::new("test", out.bytes()))
+        };
+        assert_eq!(load(&[1, 2, 3]), Ok(()));
+        assert!(load(&[1, 2, 3, 4]).is_err());
+        assert!(load(&[LABELS_MAX, 1]).is_err());
+        assert!(load(&[u64::MAX, 1]).is_err());
+    }
+}

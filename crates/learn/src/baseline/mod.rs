@@ -178,6 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn the_mean_of_huge_labels_is_finite() {
+        let mut baselines = Baselines::new(Task::Regression, 0);
+        for label in [f64::MAX, f64::MIN] {
+            baselines.learn_number(label);
+        }
+        assert_eq!(predict(&baselines, 0), [f64::MIN, 0.0]);
+    }
+
+    #[test]
     fn classes_before_and_after_labels() {
         let mut baselines = Baselines::new(Task::Classification, 3);
         assert_eq!(predict(&baselines, 0), []);
@@ -187,6 +196,9 @@ mod tests {
         }
         baselines.learn_number(1.0);
         assert_eq!(predict(&baselines, 3), [0.4, 0.6, 0.0, 1.0, 0.0, 0.0]);
+        // To a caller that does not know the last class yet.
+        baselines.learn_class(2);
+        assert_eq!(predict(&baselines, 2), [0.4, 0.6, 0.5, 0.5]);
     }
 
     proptest! {

@@ -145,6 +145,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn both_zeros_are_equal_scores() {
+        assert_eq!(exact(&mut [(0.0, true), (-0.0, false)]), Some(0.5));
+        assert_eq!(exact(&mut [(-0.0, true), (0.0, false)]), Some(0.5));
+    }
+
+    #[test]
+    fn counts_that_cannot_be_are_refused() {
+        let load = |bin: usize, count: u64| {
+            let mut out = Writer::new();
+            [1, bin as u64, count, count].into_iter().for_each(|number| out.unsigned(number));
+            ScoreBins::default().load(&mut Reader::new("test", out.bytes()))
+        };
+        assert_eq!(load(BINS - 1, 7), Ok(()));
+        assert!(load(BINS, 7).is_err());
+        assert!(load(0, COUNT_MAX).is_err());
+    }
+
     /// Half the share of pairs of a positive and a negative that fell into one bin.
     fn error_max(bins: &ScoreBins) -> f64 {
         let (mut same, mut positives, mut negatives) = (0, 0, 0);
@@ -175,7 +193,8 @@ mod tests {
         #[test]
         fn few_distinct_scores_are_exact(scores in prop::collection::vec((0..=20u8, any::<bool>()), 2..300)) {
             let mut bins = ScoreBins::default();
-            let mut scores: Vec<_> = scores.iter().map(|&(score, positive)| (f64::from(score) / 20.0, positive)).collect();
+            let twentieth = |&(step, positive)| (f64::from(step) / 20.0, positive);
+            let mut scores: Vec<_> = scores.iter().map(twentieth).collect();
             for &(score, positive) in &scores {
                 bins.add(score, positive);
             }

@@ -164,4 +164,17 @@ mod tests {
         }
         assert_eq!(confusion.count(9, 0), 0);
     }
+
+    #[test]
+    fn counts_that_cannot_be_are_refused() {
+        let load = |classes: u64, count: u64| {
+            let mut out = Writer::new();
+            out.unsigned(classes);
+            (0..classes * classes).for_each(|_| out.unsigned(count));
+            Confusion::new(3).load(&mut Reader::new("test", out.bytes()))
+        };
+        assert_eq!(load(3, 7), Ok(()));
+        assert!(load(4, 7).is_err());
+        assert!(load(3, COUNT_MAX / 8).is_err());
+    }
 }

@@ -112,5 +112,12 @@ mod tests {
             moments.add(value);
         }
         assert!((moments.squares() - 90.0).abs() < 1e-9);
+
+        // The mean lies between two floats.
+        let mut moments = Moments::default();
+        for value in [1e9, 1e9 + 1.0, 1e9 + 1.0] {
+            moments.add(value);
+        }
+        assert!((moments.squares() - 2.0 / 3.0).abs() < 1e-14);
     }
 }
