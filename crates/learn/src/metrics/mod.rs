@@ -26,8 +26,8 @@
 //! - **ROC AUC overall** comes from 9,731 fixed bins of the score, since an exact one would need all scores: a bin is at
 //!   most 1/256 as wide as its scores' distance to 0 or 1, down to a distance of 2⁻²⁰. Only pairs within a bin can be
 //!   ranked wrong, so the error is at most half the share of pairs of a positive and a negative that fall into one bin;
-//!   equal scores always do, and are exact. That is 1e-5 and less where scores are spread, 1e-3 where all lie within
-//!   2 % of 0.5, and more where they are closer still. In the window it is exact.
+//!   equal scores always do, and are exact. Measured on 200,000 events it is 2e-6 off where scores are spread (rare
+//!   positives too), 9e-4 where they lie within some 0.01 of 0.5, and 0.04 within 0.001. In the window it is exact.
 //! - **The silhouette** is the simplified one: distances to centres instead of to all events.
 //! - **Not scored**, but counted in [`Report::skipped`]: an event with a label, prediction or distance that is not
 //!   finite, with a class from [`Options::classes_max`] on, or predicted when no class was known yet.
