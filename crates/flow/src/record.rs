@@ -261,6 +261,11 @@ pub struct OutputBlock {
 }
 
 impl OutputBlock {
+    /// An empty block with room for this much.
+    pub fn with_capacity(records: usize, bytes: usize) -> Self {
+        OutputBlock { bytes: Vec::with_capacity(bytes), entries: Vec::with_capacity(records) }
+    }
+
     /// Appends a copy of the record.
     pub fn push(&mut self, record: OutputRef<'_>) {
         let entry = OutputEntry {

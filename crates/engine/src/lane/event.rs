@@ -104,7 +104,9 @@ pub enum LaneError {
         last_reason: String,
     },
     /// The table of waiting events is full, and the file says to stop then.
-    #[error("the table of events that wait for their labels is full ({rows} events, {bytes} bytes) and label.when_full is \"stop\"")]
+    #[error(
+        "the table of events that wait for their labels is full ({rows} events, {bytes} bytes) and label.when_full is \"stop\""
+    )]
     WaitingFull {
         /// Events.
         rows: usize,

@@ -1,0 +1,761 @@
+//! The fold itself: `(state, record) -> (state, answers)`. Everything in here is state that a checkpoint keeps, or
+//! scratch memory; nothing knows of commits, queues or the log.
+
+use super::answer::{Answers, Source};
+use super::chunk::{Chunk, Kind, Label};
+use super::classes::Classes;
+use super::event::LaneError;
+use super::stats::Counters;
+use super::waiting::{Entry, State, Target, Waiting};
+use crate::plan::{InputPlan, LabelPlan, LearnAt, OnTimeout, Plan, Role, SharedPlan, WhenFull};
+use std::collections::VecDeque;
+use streamfold_flow::Partition;
+use streamfold_flow::rows::{Field, Value};
+use streamfold_learn::baseline::{self, Baselines};
+use streamfold_learn::features::Row;
+use streamfold_learn::metrics::{Evaluator, Options};
+use streamfold_learn::model::AnyModel;
+use streamfold_learn::snapshot::{Reader, Snapshot, SnapshotError, Writer};
+
+/// The state of a lane.
+pub(super) struct Fold {
+    pub(super) plan: SharedPlan,
+    /// Partitions of each input.
+    input_partitions: Vec<i32>,
+    pub(super) model: AnyModel,
+    classes: Classes,
+    baselines: Baselines,
+    evaluator: Evaluator,
+    pub(super) waiting: Waiting,
+    bad_window: BadWindow,
+    /// Greatest event time folded.
+    pub(super) stream_time_ms: i64,
+    /// Records folded.
+    pub(super) folded: u64,
+    learnt: u64,
+    /// Events scored since the last record of metrics.
+    scored: u64,
+    pub(super) answers: Answers,
+    /// Whether answers are written and counted; not while a journal is folded again.
+    pub(super) emit: bool,
+    pub(super) counters: Counters,
+    scratch: Scratch,
+}
+
+/// Memory that is used anew for each event.
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<f64>,
+    baselines: Vec<f64>,
+    numeric: Vec<f64>,
+    chain: Vec<u32>,
+}
+
+/// Most fields of an answer besides those that are repeated from the event.
+const FIELDS_OF_PREDICTION_MAX: usize = 4;
+/// Answers of up to so many fields need no allocation.
+const FIELDS_FEW: usize = 12;
+
+/// Which of the last records were bad.
+#[derive(Debug, Default)]
+struct BadWindow {
+    records: VecDeque<bool>,
+    bad: usize,
+}
+
+impl BadWindow {
+    fn push(&mut self, bad: bool, length: usize) {
+        self.records.push_back(bad);
+        self.bad += usize::from(bad);
+        while self.records.len() > length {
+            self.bad -= usize::from(self.records.pop_front().unwrap_or(false));
+        }
+    }
+}
+
+impl Fold {
+    pub(super) fn new(
+        plan: SharedPlan,
+        model: AnyModel,
+        input_partitions: Vec<i32>,
+        answers: Answers,
+    ) -> Fold {
+        let label = plan.label.as_ref();
+        let classes_max = label.map_or(0, |label| label.classes_max);
+        let classes = Classes::new(plan.classes(), classes_max);
+        let positive_class = label
+            .and_then(|label| label.positive.as_deref())
+            .and_then(|name| classes.find(name))
+            .unwrap_or(1);
+        let options = Options { window_rows: plan.metrics.window_events.max(1), classes_max, positive_class };
+        Fold {
+            input_partitions,
+            model,
+            classes,
+            baselines: Baselines::new(plan.task, classes_max),
+            evaluator: Evaluator::new(plan.task, options),
+            waiting: Waiting::default(),
+            bad_window: BadWindow::default(),
+            stream_time_ms: i64::MIN,
+            folded: 0,
+            learnt: 0,
+            scored: 0,
+            answers,
+            emit: true,
+            counters: Counters::default(),
+            scratch: Scratch::default(),
+            plan,
+        }
+    }
+
+    /// The metrics now.
+    pub(super) fn report(&self) -> streamfold_learn::metrics::Report {
+        self.evaluator.report()
+    }
+
+    /// Folds one record of a chunk. `ahead`: the clock judged it to lie too far ahead.
+    pub(super) fn record(
+        &mut self,
+        partition: Partition,
+        chunk: &Chunk,
+        ahead: bool,
+    ) -> Result<(), LaneError> {
+        let plan = self.plan.clone();
+        let Some(input) = plan.inputs.get(usize::from(partition.input)) else { return Ok(()) };
+        let at = chunk.next();
+        let source = Source { topic: &input.topic, partition, record: chunk.record(at) };
+        let result = match chunk.kind(at) {
+            _ if ahead => {
+                let time = chunk.time(at);
+                let max = input.time_ahead_max_ms;
+                self.bad(
+                    source,
+                    "time_ahead",
+                    &format!(
+                        "the record's timestamp {time} ms lies more than time_ahead_max = {max} ms ahead of the clock"
+                    ),
+                )
+            }
+            Kind::Bad(number) => {
+                let bad = chunk.bad(number);
+                self.bad(source, bad.kind, &bad.reason)
+            }
+            Kind::Null => {
+                self.null(input, source);
+                Ok(())
+            }
+            Kind::Row(row) => {
+                let time = chunk.time(at);
+                self.advance(time);
+                match input.role {
+                    Role::Events => self.event(&plan, input, source, chunk, row as usize, time),
+                    Role::Labels => self.label(&plan, source, chunk, row as usize, time),
+                }
+            }
+        };
+        self.folded += 1;
+        result
+    }
+
+    /// Moves stream time forward; what waited until then is settled before anything else.
+    pub(super) fn advance(&mut self, time_ms: i64) {
+        if time_ms < self.stream_time_ms {
+            self.counters.late += 1;
+            return;
+        }
+        self.stream_time_ms = time_ms;
+        while self.waiting.deadline_ms().is_some_and(|deadline| deadline < time_ms) {
+            if let Some(entry) = self.waiting.pop() {
+                self.settle(entry);
+            }
+        }
+    }
+
+    fn good(&mut self) {
+        self.bad_window.push(false, self.plan.dead_letters.window_records);
+    }
+
+    fn bad(&mut self, source: Source<'_>, kind: &str, reason: &str) -> Result<(), LaneError> {
+        self.counters.bad += 1;
+        if self.emit {
+            self.answers.dead_letter(source, kind, reason);
+        }
+        let limit = &self.plan.dead_letters;
+        self.bad_window.push(true, limit.window_records);
+        let (bad, of) = (self.bad_window.bad, self.bad_window.records.len());
+        if of >= limit.window_records && bad as f64 > limit.fraction_max * of as f64 {
+            // Whoever starts the pipeline again after having looked gets a whole window before it stops again.
+            self.bad_window = BadWindow::default();
+            return Err(LaneError::TooManyBadRecords { bad, of, last_reason: format!("{kind}: {reason}") });
+        }
+        Ok(())
+    }
+
+    /// A null value: skipped, and on a topic of labels it takes the label of the record's key back.
+    fn null(&mut self, input: &InputPlan, source: Source<'_>) {
+        self.counters.null += 1;
+        self.good();
+        if let (Role::Labels, Some(key)) = (input.role, source.record.key) {
+            self.take_back(key);
+        }
+    }
+
+    fn take_back(&mut self, key: &[u8]) {
+        let mut chain = std::mem::take(&mut self.scratch.chain);
+        self.waiting.chain(key, &mut chain);
+        let mut taken = false;
+        for &slot in &chain {
+            match self.waiting.get(slot).map(|entry| entry.state) {
+                Some(State::Early(_)) => {
+                    self.waiting.remove(slot);
+                    taken = true;
+                }
+                Some(State::Event(Some(_))) => {
+                    self.waiting.set_state(slot, State::Event(None), true);
+                    taken = true;
+                }
+                _ => {}
+            }
+        }
+        self.scratch.chain = chain;
+        match taken {
+            true => self.counters.labels.taken_back += 1,
+            false => self.counters.labels.taken_back_late += 1,
+        }
+    }
+
+    fn event(
+        &mut self,
+        plan: &Plan,
+        input: &InputPlan,
+        source: Source<'_>,
+        chunk: &Chunk,
+        row: usize,
+        time_ms: i64,
+    ) -> Result<(), LaneError> {
+        let label = if plan.joins_labels() { Label::Missing } else { chunk.label(row) };
+        if let Label::Class(name) = label
+            && !self.classes.has_room_for(name)
+        {
+            return self.too_many_classes(source, name);
+        }
+        self.good();
+        let features = chunk.features(row);
+        let classes = self.classes.len();
+        let prediction = self.predict(features);
+        self.answer(input, source, chunk, row, &prediction);
+        self.scratch.baselines.clear();
+        self.baselines.predict(classes, &mut self.scratch.baselines);
+        if let Prediction::Cluster(assignment) = prediction {
+            self.evaluator.update_clustering(&assignment);
+            if let AnyModel::Clusterer(model) = &mut self.model {
+                model.learn(features, 1.0);
+            }
+            self.count_learnt();
+            return Ok(());
+        }
+        let Some(rule) = &plan.label else { return Ok(()) };
+        if rule.joined {
+            return self.wait(rule, chunk, row, source, time_ms, &prediction);
+        }
+        match self.target(label) {
+            Some(target) => {
+                let (scores, words) = self.scratch.lend();
+                self.learn(features, target, prediction.number(), &scores, &words, true);
+                self.scratch.give_back(scores, words);
+            }
+            None => self.counters.unlabelled += 1,
+        }
+        Ok(())
+    }
+
+    fn too_many_classes(&mut self, source: Source<'_>, name: &str) -> Result<(), LaneError> {
+        let reason = format!("the class {name:.100} would be one more than label.classes_max");
+        self.bad(source, "too_many_classes", &reason)
+    }
+
+    /// The target that a label stands for; a new class is registered, for which there must be room.
+    fn target(&mut self, label: Label<'_>) -> Option<Target> {
+        match label {
+            Label::Missing => None,
+            Label::Number(number) => Some(Target::Number(number)),
+            Label::Class(name) => self.classes.index(name).map(Target::Class),
+        }
+    }
+
+    /// Predicts; the scores of classes are left in the scratch memory.
+    fn predict(&mut self, features: Row<'_>) -> Prediction {
+        self.scratch.scores.clear();
+        match &self.model {
+            AnyModel::Regressor(model) => Prediction::Number(model.predict(features)),
+            AnyModel::Clusterer(model) => Prediction::Cluster(model.predict(features)),
+            AnyModel::Classifier(model) => {
+                self.scratch.scores.resize(self.classes.len(), 0.0);
+                model.predict(features, &mut self.scratch.scores);
+                Prediction::Classes
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        input: &InputPlan,
+        source: Source<'_>,
+        chunk: &Chunk,
+        row: usize,
+        prediction: &Prediction,
+    ) {
+        if !self.emit {
+            return;
+        }
+        self.counters.predictions += 1;
+        let plan = &self.plan;
+        // Few fields, as is usual, take no memory of their own.
+        let (mut few, mut many) = ([("", Value::Null); FIELDS_FEW], Vec::new());
+        let fields: &mut [Field<'_>] = match plan.output.include.len() + FIELDS_OF_PREDICTION_MAX {
+            length if length <= FIELDS_FEW => &mut few,
+            length => {
+                many.resize(length, ("", Value::Null));
+                &mut many
+            }
+        };
+        let mut length = 0;
+        let mut push = |name, value| {
+            fields[length] = (name, value);
+            length += 1;
+        };
+        for (name, place) in plan.output.include.iter().zip(&input.include) {
+            push(name.as_str(), chunk.value(row, *place));
+        }
+        let names: Vec<(&str, f64)>;
+        match prediction {
+            Prediction::Number(number) => push("prediction", Value::Number(*number)),
+            Prediction::Cluster(assignment) => {
+                push("prediction", Value::Integer(assignment.cluster as i64));
+                push("distance", Value::Number(assignment.distance));
+            }
+            Prediction::Classes => {
+                let scores = &self.scratch.scores;
+                let best = best_class(scores);
+                let name = best.and_then(|class| self.classes.name(class));
+                push("prediction", name.map_or(Value::Null, Value::Text));
+                push("probability", best.map_or(Value::Null, |class| Value::Number(scores[class])));
+                if let Some(positive) = plan.label.as_ref().and_then(|label| label.positive.as_deref()) {
+                    let score = self.classes.find(positive).and_then(|class| scores.get(class));
+                    push("score", score.map_or(Value::Null, |score| Value::Number(*score)));
+                }
+                if plan.output.scores {
+                    names = self.classes.names().zip(scores.iter().copied()).collect();
+                    push("scores", Value::Numbers(&names));
+                }
+            }
+        }
+        let partitions = self.input_partitions.get(usize::from(source.partition.input)).copied().unwrap_or(0);
+        self.answers.prediction(source, partitions, self.folded, &fields[..length]);
+    }
+
+    /// Scores (if it was not scored before) and learns.
+    fn learn(
+        &mut self,
+        features: Row<'_>,
+        target: Target,
+        number: f64,
+        scores: &[f64],
+        baselines: &[f64],
+        score: bool,
+    ) {
+        match target {
+            Target::Number(label) => {
+                if score {
+                    self.evaluator.update_regression(number, label, baselines);
+                    self.baselines.learn_number(label);
+                }
+                if let AnyModel::Regressor(model) = &mut self.model {
+                    model.learn(features, label, 1.0);
+                }
+            }
+            Target::Class(class) => {
+                if score {
+                    self.evaluator.update_classification(scores, class, baselines);
+                    self.baselines.learn_class(class);
+                }
+                if let AnyModel::Classifier(model) = &mut self.model {
+                    model.learn(features, class, 1.0);
+                }
+            }
+        }
+        self.count_learnt();
+    }
+
+    fn count_learnt(&mut self) {
+        self.learnt += 1;
+        self.counters.learnt += 1;
+        self.scored += 1;
+        if self.scored >= self.plan.metrics.every_events {
+            self.scored = 0;
+            if self.emit {
+                self.counters.metrics += 1;
+                self.answers.metrics(self.stream_time_ms, self.folded, &self.evaluator.report());
+            }
+        }
+    }
+
+    /// Keeps the event until its label comes; or learns at once from a label that came before it.
+    fn wait(
+        &mut self,
+        rule: &LabelPlan,
+        chunk: &Chunk,
+        row: usize,
+        source: Source<'_>,
+        time_ms: i64,
+        prediction: &Prediction,
+    ) -> Result<(), LaneError> {
+        let Some(key) = chunk.key(row, chunk.next()) else { return Ok(()) };
+        let features = chunk.features(row);
+        let deadline_ms = time_ms.saturating_add(rule.wait_ms);
+        let early = self.take_early(key);
+        let mut state = State::Event(None);
+        if let Some((target, label_time_ms)) = early {
+            self.counters.labels.matched += 1;
+            self.counters.labels.delay(label_time_ms.saturating_sub(time_ms));
+            state = State::Event(Some(target));
+            if rule.learn_at == LearnAt::Arrival {
+                let (scores, words) = self.scratch.lend();
+                self.learn(features, target, prediction.number(), &scores, &words, true);
+                self.scratch.give_back(scores, words);
+                state = State::Learnt(target);
+            }
+        }
+        let keep_words = !matches!(state, State::Learnt(_)) || rule.learn_changes;
+        let length = if keep_words { self.words_len(features, self.scratch.scores.len()) } else { 0 };
+        if !self.make_room(rule, key, length)? {
+            return Ok(());
+        }
+        let mut words = self.waiting.words();
+        if keep_words {
+            words.extend(features.numeric.iter().map(|number| number.to_bits()));
+            words.extend_from_slice(features.categories);
+            words.push(prediction.number().to_bits());
+            words.extend(self.scratch.scores.iter().map(|score| score.to_bits()));
+            words.extend(self.scratch.baselines.iter().map(|number| number.to_bits()));
+        }
+        debug_assert_eq!(words.len(), length, "{}", source.topic);
+        let classes = self.scratch.scores.len() as u32;
+        self.waiting.insert(key, time_ms, deadline_ms, state, words, classes);
+        Ok(())
+    }
+
+    /// Length of an entry's words: numeric features, categories, the number predicted, the scores of the classes, the
+    /// baselines.
+    fn words_len(&self, features: Row<'_>, classes: usize) -> usize {
+        features.numeric.len()
+            + features.categories.len()
+            + 1
+            + classes
+            + baseline::words(self.plan.task, classes)
+    }
+
+    fn take_early(&mut self, key: &[u8]) -> Option<(Target, i64)> {
+        let mut chain = std::mem::take(&mut self.scratch.chain);
+        self.waiting.chain(key, &mut chain);
+        let early = chain.iter().find_map(|&slot| match self.waiting.get(slot)?.state {
+            State::Early(target) => Some((slot, target)),
+            _ => None,
+        });
+        self.scratch.chain = chain;
+        let (slot, target) = early?;
+        self.waiting.remove(slot).map(|entry| (target, entry.time_ms))
+    }
+
+    /// Makes room for one more entry as the plan says; false: there is none and the entry is not kept.
+    fn make_room(&mut self, rule: &LabelPlan, key: &[u8], words: usize) -> Result<bool, LaneError> {
+        while self.waiting.is_full(key, words, rule.waiting_rows_max, rule.waiting_bytes_max) {
+            match rule.when_full {
+                WhenFull::ExpireOldest => match self.waiting.pop() {
+                    Some(entry) => {
+                        self.counters.labels.overflowed += 1;
+                        self.settle(entry);
+                    }
+                    None => return Ok(false),
+                },
+                WhenFull::DropNewest => {
+                    self.counters.labels.overflowed += 1;
+                    return Ok(false);
+                }
+                WhenFull::Stop => {
+                    return Err(LaneError::WaitingFull {
+                        rows: self.waiting.len(),
+                        bytes: self.waiting.size_bytes(),
+                    });
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// An entry's wait is over.
+    fn settle(&mut self, entry: Entry) {
+        let target = match entry.state {
+            State::Event(Some(target)) => Some(target),
+            State::Event(None) => {
+                self.counters.labels.timed_out += 1;
+                self.timeout_target()
+            }
+            State::Early(_) => {
+                self.counters.labels.unmatched += 1;
+                None
+            }
+            State::Learnt(_) => None,
+        };
+        if let Some(target) = target {
+            self.learn_entry(&entry.words, entry.classes as usize, target, true);
+        }
+        self.waiting.recycle(entry.words);
+    }
+
+    fn timeout_target(&mut self) -> Option<Target> {
+        let plan = self.plan.clone();
+        match plan.label.as_ref().map(|label| &label.on_timeout)? {
+            OnTimeout::Drop => None,
+            OnTimeout::Number(number) => Some(Target::Number(*number)),
+            OnTimeout::Class(name) => self.classes.index(name).map(Target::Class),
+        }
+    }
+
+    /// Learns from what was kept at prediction.
+    fn learn_entry(&mut self, words: &[u64], classes: usize, target: Target, score: bool) {
+        let (n, m) = (self.plan.features.numeric.len(), self.plan.features.categories.len());
+        if words.len() != n + m + 1 + classes + baseline::words(self.plan.task, classes) {
+            return;
+        }
+        let mut numeric = std::mem::take(&mut self.scratch.numeric);
+        numeric.clear();
+        numeric.extend(words[..n].iter().map(|word| f64::from_bits(*word)));
+        let number = f64::from_bits(words[n + m]);
+        let (mut scores, mut baselines) = self.scratch.lend();
+        scores.clear();
+        baselines.clear();
+        let rest = words[n + m + 1..].iter().map(|word| f64::from_bits(*word));
+        for (place, value) in rest.enumerate() {
+            if place < classes { &mut scores } else { &mut baselines }.push(value);
+        }
+        let features = Row { numeric: &numeric, categories: &words[n..n + m], sparse: &[] };
+        self.learn(features, target, number, &scores, &baselines, score);
+        self.scratch.give_back(scores, baselines);
+        self.scratch.numeric = numeric;
+    }
+
+    /// A label that came on its own topic.
+    fn label(
+        &mut self,
+        plan: &Plan,
+        source: Source<'_>,
+        chunk: &Chunk,
+        row: usize,
+        time_ms: i64,
+    ) -> Result<(), LaneError> {
+        let Some(rule) = &plan.label else { return Ok(()) };
+        let label = chunk.label(row);
+        if let Label::Class(name) = label
+            && !self.classes.has_room_for(name)
+        {
+            return self.too_many_classes(source, name);
+        }
+        self.good();
+        let (Some(key), Some(target)) = (chunk.key(row, chunk.next()), self.target(label)) else {
+            return Ok(());
+        };
+        let mut chain = std::mem::take(&mut self.scratch.chain);
+        self.waiting.chain(key, &mut chain);
+        let mut found = false;
+        for &slot in &chain {
+            found |= self.label_event(rule, slot, target, time_ms);
+        }
+        if !found {
+            let last = chain.last().copied();
+            self.label_again(rule, last, key, target, time_ms)?;
+        }
+        self.scratch.chain = chain;
+        Ok(())
+    }
+
+    /// Gives the label to an event that waits; false: the entry is none.
+    fn label_event(&mut self, rule: &LabelPlan, slot: u32, target: Target, time_ms: i64) -> bool {
+        let Some(entry) = self.waiting.get(slot) else { return false };
+        let State::Event(before) = entry.state else { return false };
+        let delay_ms = time_ms.saturating_sub(entry.time_ms);
+        match before {
+            None => {
+                self.counters.labels.matched += 1;
+                self.counters.labels.delay(delay_ms);
+            }
+            Some(before) if before == target => self.counters.labels.duplicate += 1,
+            Some(_) => self.counters.labels.changed += 1,
+        }
+        match rule.learn_at {
+            LearnAt::WaitOver => self.waiting.set_state(slot, State::Event(Some(target)), true),
+            LearnAt::Arrival => {
+                let (words, classes) = (entry.words.clone(), entry.classes as usize);
+                self.waiting.set_state(slot, State::Learnt(target), rule.learn_changes);
+                self.learn_entry(&words, classes, target, true);
+                self.waiting.recycle(words);
+            }
+        }
+        true
+    }
+
+    /// A label for which no event waits: a second one, or an early one.
+    fn label_again(
+        &mut self,
+        rule: &LabelPlan,
+        last: Option<u32>,
+        key: &[u8],
+        target: Target,
+        time_ms: i64,
+    ) -> Result<(), LaneError> {
+        let entry = last.and_then(|slot| self.waiting.get(slot).map(|entry| (slot, entry)));
+        match entry.map(|(slot, entry)| (slot, entry.state)) {
+            Some((_, State::Learnt(before) | State::Early(before))) if before == target => {
+                self.counters.labels.duplicate += 1;
+            }
+            Some((slot, State::Early(_))) => {
+                self.counters.labels.changed += 1;
+                self.waiting.set_state(slot, State::Early(target), true);
+            }
+            Some((slot, State::Learnt(_))) => {
+                self.counters.labels.changed += 1;
+                if rule.learn_changes {
+                    let words = entry.map(|(_, entry)| (entry.words.clone(), entry.classes as usize));
+                    self.waiting.set_state(slot, State::Learnt(target), true);
+                    if let Some((words, classes)) = words {
+                        self.learn_entry(&words, classes, target, false);
+                    }
+                }
+            }
+            _ => {
+                if self.make_room(rule, key, 0)? {
+                    self.counters.labels.early += 1;
+                    let deadline_ms = time_ms.saturating_add(rule.wait_ms);
+                    self.waiting.insert(key, time_ms, deadline_ms, State::Early(target), Vec::new(), 0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The state as named blobs, in a fixed order; the model's is named [`MODEL_BLOB`].
+    pub(super) fn save(&self) -> Vec<crate::checkpoint::Blob> {
+        let mut core = Writer::new();
+        core.version(1);
+        core.signed(self.stream_time_ms);
+        core.unsigned(self.folded);
+        core.unsigned(self.learnt);
+        core.unsigned(self.scored);
+        core.unsigned(self.waiting.sequence());
+        core.unsigned(self.bad_window.records.len() as u64);
+        for bad in &self.bad_window.records {
+            core.boolean(*bad);
+        }
+        self.classes.save(&mut core);
+        self.baselines.save(&mut core);
+        let mut evaluator = Writer::new();
+        self.evaluator.save(&mut evaluator);
+        let mut model = Writer::new();
+        self.model.snapshot().save(&mut model);
+        let mut blobs = vec![
+            ("core".to_owned(), core.into_bytes()),
+            ("metrics".to_owned(), evaluator.into_bytes()),
+            (MODEL_BLOB.to_owned(), model.into_bytes()),
+        ];
+        blobs.extend(
+            self.waiting.save().into_iter().map(|(group, bytes)| (format!("waiting/{group}"), bytes)),
+        );
+        blobs
+    }
+
+    /// Loads what [`Fold::save`] gave.
+    pub(super) fn load(&mut self, blobs: &[crate::checkpoint::Blob]) -> Result<(), SnapshotError> {
+        for (name, bytes) in blobs {
+            match name.as_str() {
+                "core" => self.load_core(bytes)?,
+                "metrics" => load_whole("metrics", bytes, &mut self.evaluator)?,
+                MODEL_BLOB => load_whole("model", bytes, self.model.snapshot_mut())?,
+                name if name.starts_with("waiting/") => self.waiting.load_group(bytes)?,
+                other => {
+                    return Err(SnapshotError::Invalid {
+                        part: "checkpoint",
+                        reason: format!("{other} is no blob that this build knows"),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn load_core(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let mut from = Reader::new("lane", bytes);
+        from.version(1)?;
+        self.stream_time_ms = from.signed()?;
+        self.folded = from.unsigned()?;
+        self.learnt = from.unsigned()?;
+        self.scored = from.unsigned()?;
+        self.waiting.reset(from.unsigned()?);
+        self.bad_window = BadWindow::default();
+        for _ in 0..from.length(1)? {
+            let bad = from.boolean()?;
+            self.bad_window.push(bad, self.plan.dead_letters.window_records);
+        }
+        self.classes.load(&mut from)?;
+        self.baselines.load(&mut from)?;
+        from.finish()
+    }
+}
+
+/// Name of the model's blob.
+pub(super) const MODEL_BLOB: &str = "model";
+
+fn load_whole(part: &'static str, bytes: &[u8], into: &mut dyn Snapshot) -> Result<(), SnapshotError> {
+    let mut from = Reader::new(part, bytes);
+    into.load(&mut from)?;
+    from.finish()
+}
+
+/// What the model said; the scores of classes lie in the scratch memory.
+enum Prediction {
+    Number(f64),
+    Cluster(streamfold_learn::model::Assignment),
+    Classes,
+}
+
+impl Prediction {
+    /// The number predicted; 0 where the prediction is none.
+    fn number(&self) -> f64 {
+        match self {
+            Prediction::Number(number) => *number,
+            _ => 0.0,
+        }
+    }
+}
+
+impl Scratch {
+    /// Scores and baselines, for a call that needs the rest of the fold too.
+    fn lend(&mut self) -> (Vec<f64>, Vec<f64>) {
+        (std::mem::take(&mut self.scores), std::mem::take(&mut self.baselines))
+    }
+
+    fn give_back(&mut self, scores: Vec<f64>, baselines: Vec<f64>) {
+        self.scores = scores;
+        self.baselines = baselines;
+    }
+}
+
+/// The class of the greatest score, the first of equals.
+fn best_class(scores: &[f64]) -> Option<usize> {
+    let mut best = None;
+    for (class, score) in scores.iter().enumerate() {
+        if best.is_none_or(|best: usize| *score > scores[best]) {
+            best = Some(class);
+        }
+    }
+    best
+}
