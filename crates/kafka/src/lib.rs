@@ -1,1 +1,27 @@
-//! The log: consumer, transactions, state topics and administration on Apache Kafka.
+//! The log: Apache Kafka behind the words of `flow`. The only crate that knows the Kafka client.
+//!
+//! | what | where |
+//! |---|---|
+//! | properties under Kafka's names, checked before anything connects | [`config`] |
+//! | topics, offsets, the cluster | [`admin`] |
+//! | reading inputs: [`Source`](streamfold_flow::log::Source) | [`source`] |
+//! | writing transactions: [`Committer`](streamfold_flow::log::Committer) | [`committer`] |
+//! | which lanes are ours | [`group`] |
+//! | reading journal and state to their end | [`state`] |
+//!
+//! librdkafka does the work. Where its Rust wrapper costs too much (a message at a time, 100 ms for each commit) or
+//! lacks a call, the module `ffi` calls it directly; nothing else here is `unsafe`.
+
+pub mod admin;
+pub mod committer;
+pub mod config;
+pub mod group;
+pub mod source;
+pub mod state;
+
+pub use admin::Cluster;
+pub use committer::{CommitterTopics, KafkaCommitter};
+pub use config::{ClientConfig, ConfigError};
+pub use group::{GroupEvent, GroupHandle, Membership};
+pub use source::KafkaSource;
+pub use state::{PartitionReader, Start};

@@ -1,1 +1,5 @@
-//! For tests only: starts a real Apache Kafka on loopback.
+//! For tests only: a real Apache Kafka on loopback, started by the test that needs it.
+
+mod broker;
+
+pub use broker::{KafkaBroker, Secure, broker, start_secure, unique};
