@@ -6,7 +6,13 @@
 //! the same bits.
 
 pub mod baseline;
+pub mod cluster;
+pub mod compose;
 pub mod features;
+pub mod linear;
 pub mod metrics;
 pub mod model;
+pub mod params;
+pub mod prepare;
+pub mod registry;
 pub mod snapshot;

@@ -202,6 +202,32 @@ impl<'a> Reader<'a> {
         Ok(f64::from_bits(self.word()?))
     }
 
+    /// A float that must be finite.
+    pub fn finite(&mut self) -> Result<f64, SnapshotError> {
+        let value = self.float()?;
+        if value.is_finite() {
+            Ok(value)
+        } else {
+            Err(self.invalid(format!("{value} where a finite number belongs")))
+        }
+    }
+
+    /// A float that must be finite and not negative, such as a count or a sum of squares.
+    pub fn finite_not_negative(&mut self) -> Result<f64, SnapshotError> {
+        let value = self.finite()?;
+        if value >= 0.0 {
+            Ok(value)
+        } else {
+            Err(self.invalid(format!("{value} where no negative number belongs")))
+        }
+    }
+
+    /// A length that the configuration has fixed: anything else belongs to another configuration.
+    pub fn expect_length(&mut self, length: usize, of: &str) -> Result<(), SnapshotError> {
+        let found = self.unsigned()?;
+        if found == length as u64 { Ok(()) } else { Err(self.invalid(format!("{found} {of}, not {length}"))) }
+    }
+
     /// See [`Writer::boolean`].
     pub fn boolean(&mut self) -> Result<bool, SnapshotError> {
         match self.take(1)?[0] {

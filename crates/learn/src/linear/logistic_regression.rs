@@ -1,0 +1,114 @@
+//! Logistic regression for two classes.
+#![doc = include_str!("logistic_regression.md")]
+
+use super::adaptive::{Error, Functions, Values, WEIGHT_MAX};
+use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
+use crate::features::{Row, Schema};
+use crate::model::{AnyModel, Classifier, Task};
+use crate::params;
+use crate::registry::{ClassesMax, ModelEntry};
+use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
+
+/// The registry's entry.
+pub const ENTRY: ModelEntry = ModelEntry {
+    name: "logistic_regression",
+    task: Task::Classification,
+    summary: "Probabilities of two classes from a weighted sum of the features, without scaler and tuning.",
+    doc: include_str!("logistic_regression.md"),
+    meaning_version: 1,
+    params: &[LEARNING_RATE, L2, HALF_LIFE],
+    classes_max: ClassesMax::Fixed(2),
+    reads_categories: false,
+    build: |schema, values, _seed| {
+        Ok(AnyModel::Classifier(Box::new(LogisticRegression::new(schema, values))))
+    },
+};
+
+/// See the module.
+///
+/// ```
+/// use streamfold_learn::features::{Row, Schema};
+/// use streamfold_learn::linear::logistic_regression::{ENTRY, LogisticRegression};
+/// use streamfold_learn::model::Classifier;
+///
+/// let schema = Schema { numeric: vec!["amount".into()], ..Schema::default() };
+/// let mut model = LogisticRegression::new(&schema, &ENTRY.values(&[])?);
+/// for event in 0..1000 {
+///     let amount = f64::from(event % 100);
+///     model.learn(Row { numeric: &[amount], ..Row::default() }, usize::from(amount > 60.0), 1.0);
+/// }
+/// let mut scores = [0.0; 2];
+/// model.predict(Row { numeric: &[90.0], ..Row::default() }, &mut scores);
+/// assert_eq!((scores[1] * 100.0).round(), 100.0);
+/// # Ok::<(), streamfold_learn::params::ParamError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogisticRegression {
+    /// The log odds of class 1.
+    function: Functions,
+}
+
+impl LogisticRegression {
+    /// A model that has learnt nothing.
+    pub fn new(schema: &Schema, values: &params::Values) -> Self {
+        LogisticRegression {
+            function: Functions::new(schema.numeric.len(), schema.sparse_size as usize, 1, settings(values)),
+        }
+    }
+}
+
+/// The probability that belongs to log odds.
+fn probability(log_odds: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-log_odds))
+}
+
+impl Classifier for LogisticRegression {
+    fn predict(&self, row: Row<'_>, scores: &mut [f64]) {
+        scores.fill(0.0);
+        match scores {
+            [] => {}
+            [only] => *only = 1.0,
+            [zero, one, ..] => {
+                *one = probability(self.function.predict(0, row));
+                *zero = 1.0 - *one;
+            }
+        }
+    }
+
+    fn learn(&mut self, row: Row<'_>, class: usize, weight: f64) {
+        // `is_nan` too: a weight that is not a number is not positive.
+        if class > 1 || weight.is_nan() || weight <= 0.0 {
+            return;
+        }
+        let (target, weight) = (class as f64, weight.min(WEIGHT_MAX));
+        self.function.observe(row, weight);
+        let values = self.function.values(0);
+        let fast = probability(values.fast) - target;
+        let average = probability(values.average) - target;
+        self.function.compare(Values { fast: fast * fast, average: average * average });
+        let certainty = (fast + target) * (1.0 - target - fast);
+        let error = Error {
+            slope: fast,
+            curvature: certainty.max(CURVATURE_MIN),
+            scale: 1.0,
+            intercept_rate_min: 0.0,
+        };
+        self.function.step(0, error, weight);
+    }
+}
+
+/// Keeps the step from overshooting where the model is certain and wrong.
+const CURVATURE_MIN: f64 = 0.05;
+
+impl Snapshot for LogisticRegression {
+    fn save(&self, out: &mut Writer) {
+        out.version(1);
+        self.function.save(out);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        from.part("logistic_regression");
+        from.version(1)?;
+        self.function.load(from, 1, 1)
+    }
+}

@@ -1,0 +1,238 @@
+//! Recursive least squares with forgetting, in square-root form.
+#![doc = include_str!("recursive_least_squares.md")]
+
+use super::adaptive::{LIMIT, WEIGHT_MAX};
+use crate::features::{Row, Schema};
+use crate::model::{AnyModel, Regressor, Task};
+use crate::params::{Param, ParamError, ParamKind, Values};
+use crate::registry::{ClassesMax, ModelEntry};
+use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
+
+const FORGETTING: Param = Param {
+    name: "forgetting",
+    kind: ParamKind::Number { min: 0.5, max: 1.0, default: 1.0 },
+    doc: "How much an event counts after each further one: 1 forgets nothing, 0.999 follows the last thousand or so.",
+    default_from: "Exact least squares over all events.",
+};
+
+const RIDGE: Param = Param {
+    name: "ridge",
+    kind: ParamKind::Number { min: 1e-12, max: 1e12, default: 1e-6 },
+    doc: "Strength of the pull of the weights towards zero (scikit-learn's `Ridge(alpha)`). The intercept is not pulled.",
+    default_from: "Small enough not to show, large enough to decide where features are collinear.",
+};
+
+/// More features than this are refused: time and memory grow with their square.
+pub const FEATURES_MAX: usize = 512;
+
+/// The registry's entry.
+pub const ENTRY: ModelEntry = ModelEntry {
+    name: "recursive_least_squares",
+    task: Task::Regression,
+    summary: "Exact least squares after every event, with forgetting; for few features.",
+    doc: include_str!("recursive_least_squares.md"),
+    meaning_version: 1,
+    params: &[FORGETTING, RIDGE],
+    classes_max: ClassesMax::None,
+    reads_categories: false,
+    build: |schema, values, _seed| {
+        Ok(AnyModel::Regressor(Box::new(RecursiveLeastSquares::new(schema, values)?)))
+    },
+};
+
+/// See the module.
+///
+/// ```
+/// use streamfold_learn::features::{Row, Schema};
+/// use streamfold_learn::linear::recursive_least_squares::{ENTRY, RecursiveLeastSquares};
+/// use streamfold_learn::model::Regressor;
+///
+/// let schema = Schema { numeric: vec!["metres".into()], ..Schema::default() };
+/// let mut model = RecursiveLeastSquares::new(&schema, &ENTRY.values(&[])?)?;
+/// for metres in [40.0, 70.0, 110.0] {
+///     model.learn(Row { numeric: &[metres], ..Row::default() }, 3000.0 * metres + 50_000.0, 1.0);
+/// }
+/// let price = model.predict(Row { numeric: &[90.0], ..Row::default() });
+/// assert_eq!(price.round(), 320_000.0);
+/// # Ok::<(), streamfold_learn::params::ParamError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RecursiveLeastSquares {
+    numeric_length: usize,
+    /// Intercept, numeric and sparse features.
+    size: usize,
+    forgetting: f64,
+    ridge: f64,
+    /// The column that gets its ridge back next.
+    refresh: usize,
+    /// The upper triangle row by row; each row ends with its element of the rotated targets.
+    root: Vec<f64>,
+    /// The solution of the triangle, first the intercept. Follows from `root`.
+    weights: Vec<f64>,
+    /// The event being rotated in. Not state.
+    row: Vec<f64>,
+}
+
+impl RecursiveLeastSquares {
+    /// A model that has learnt nothing.
+    pub fn new(schema: &Schema, values: &Values) -> Result<Self, ParamError> {
+        let features = schema.numeric.len() + schema.sparse_size as usize;
+        if features > FEATURES_MAX {
+            return Err(ParamError::Features {
+                owner: format!("model `{}`", ENTRY.name),
+                reason: format!(
+                    "{features} of them (numeric and sparse) are more than {FEATURES_MAX}; take fewer, or `linear_regression`"
+                ),
+            });
+        }
+        let size = features + 1;
+        let ridge = values.number(&RIDGE);
+        let mut root = vec![0.0; size * (size + 3) / 2];
+        let mut start = 0;
+        for column in 0..size {
+            // The intercept has no ridge.
+            root[start] = if column == 0 { 0.0 } else { ridge.sqrt() };
+            start += size - column + 1;
+        }
+        Ok(RecursiveLeastSquares {
+            numeric_length: schema.numeric.len(),
+            size,
+            forgetting: values.number(&FORGETTING),
+            ridge,
+            refresh: 1,
+            root,
+            weights: vec![0.0; size],
+            row: vec![0.0; size + 1],
+        })
+    }
+
+    /// The intercept and the weights of the numeric and sparse features.
+    pub fn weights(&self) -> (f64, &[f64]) {
+        (self.weights[0], &self.weights[1..])
+    }
+
+    /// Rotates `self.row` (features, then target; zero before `first`) into the triangle.
+    fn rotate(&mut self, first: usize) {
+        let mut start = (0..first).map(|column| self.size - column + 1).sum();
+        for column in first..self.size {
+            let length = self.size - column + 1;
+            let triangle = &mut self.root[start..start + length];
+            let row = &mut self.row[column..];
+            start += length;
+            let (diagonal, head) = (triangle[0], row[0]);
+            if head == 0.0 {
+                continue;
+            }
+            let hypotenuse = (diagonal * diagonal + head * head).sqrt();
+            if hypotenuse < f64::MIN_POSITIVE {
+                continue;
+            }
+            let (cosine, sine) = (diagonal / hypotenuse, head / hypotenuse);
+            triangle[0] = hypotenuse;
+            for (above, below) in triangle[1..].iter_mut().zip(&mut row[1..]) {
+                let old = *above;
+                *above = cosine * old + sine * *below;
+                *below = cosine * *below - sine * old;
+            }
+        }
+    }
+
+    /// With forgetting the ridge fades too; feed it back, one column an event.
+    fn refresh_ridge(&mut self) {
+        if self.size == 1 {
+            return;
+        }
+        let lost = (1.0 - self.forgetting) * self.ridge * (self.size - 1) as f64;
+        self.row.fill(0.0);
+        self.row[self.refresh] = lost.sqrt();
+        self.rotate(self.refresh);
+        self.refresh = if self.refresh + 1 == self.size { 1 } else { self.refresh + 1 };
+    }
+
+    /// Solves the triangle for the weights.
+    fn solve(&mut self) {
+        let mut start = self.root.len();
+        for column in (0..self.size).rev() {
+            let length = self.size - column + 1;
+            start -= length;
+            let triangle = &self.root[start..start + length];
+            let mut rest = triangle[length - 1];
+            for (value, weight) in triangle[1..length - 1].iter().zip(&self.weights[column + 1..]) {
+                rest -= value * weight;
+            }
+            let weight = rest / triangle[0];
+            self.weights[column] = if weight.is_finite() { weight } else { 0.0 };
+        }
+    }
+}
+
+/// The value, 0 where it is missing.
+fn present(value: f64) -> f64 {
+    if value.abs() <= LIMIT { value } else { 0.0 }
+}
+
+impl Regressor for RecursiveLeastSquares {
+    fn predict(&self, row: Row<'_>) -> f64 {
+        let mut sum = self.weights[0];
+        for (&value, weight) in row.numeric.iter().zip(&self.weights[1..=self.numeric_length]) {
+            sum += present(value) * weight;
+        }
+        for &(index, value) in row.sparse {
+            if let Some(weight) = self.weights.get(1 + self.numeric_length + index as usize) {
+                sum += present(value) * weight;
+            }
+        }
+        if sum.is_finite() { sum } else { self.weights[0] }
+    }
+
+    fn learn(&mut self, row: Row<'_>, target: f64, weight: f64) {
+        // `is_nan` too: a weight that is not a number is not positive.
+        if !target.is_finite() || weight.is_nan() || weight <= 0.0 {
+            return;
+        }
+        if self.forgetting < 1.0 {
+            let kept = self.forgetting.sqrt();
+            self.root.iter_mut().for_each(|value| *value *= kept);
+            self.refresh_ridge();
+        }
+        let factor = weight.min(WEIGHT_MAX).sqrt();
+        self.row.fill(0.0);
+        self.row[0] = factor;
+        for (slot, &value) in self.row[1..=self.numeric_length].iter_mut().zip(row.numeric) {
+            *slot = factor * present(value);
+        }
+        let sparse = 1 + self.numeric_length;
+        for &(index, value) in row.sparse {
+            if sparse + (index as usize) < self.size {
+                self.row[sparse + index as usize] = factor * present(value);
+            }
+        }
+        self.row[self.size] = factor * target.clamp(-LIMIT, LIMIT);
+        self.rotate(0);
+        self.solve();
+    }
+}
+
+impl Snapshot for RecursiveLeastSquares {
+    fn save(&self, out: &mut Writer) {
+        out.version(1);
+        out.unsigned(self.refresh as u64);
+        out.floats(&self.root);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        from.part("recursive_least_squares");
+        from.version(1)?;
+        let refresh = from.unsigned()?;
+        from.expect_length(self.root.len(), "numbers")?;
+        if refresh < 1 || refresh >= (self.size as u64).max(2) {
+            return Err(from.invalid(format!("column {refresh} is not there")));
+        }
+        self.refresh = refresh as usize;
+        for value in &mut self.root {
+            *value = from.finite()?;
+        }
+        self.solve();
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Feature hashing of categories.
+#![doc = include_str!("hashing.md")]
+
+use crate::features::{MISSING_CATEGORY, Row, RowBuffer, Schema};
+use crate::model::Transformer;
+use crate::params::{Param, ParamError, ParamKind, Values};
+use crate::registry::TransformerEntry;
+use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+const BITS: Param = Param {
+    name: "bits",
+    kind: ParamKind::Integer { min: 1, max: 30, default: 18 },
+    doc: "Categories are hashed to 2^bits places.",
+    default_from: "Vowpal Wabbit's default: 262,144 places.",
+};
+
+/// The registry's entry.
+pub const ENTRY: TransformerEntry = TransformerEntry {
+    name: "hashing",
+    summary: "Hashes categories to a fixed number of sparse features.",
+    doc: include_str!("hashing.md"),
+    meaning_version: 1,
+    params: &[BITS],
+    build: |schema, values, _seed| Ok(Box::new(Hashing::new(schema, values)?)),
+};
+
+/// See the module.
+///
+/// ```
+/// use streamfold_learn::features::{Row, RowBuffer, Schema, category};
+/// use streamfold_learn::model::Transformer;
+/// use streamfold_learn::prepare::hashing::{ENTRY, Hashing};
+///
+/// let schema = Schema { categories: vec!["card".into()], ..Schema::default() };
+/// let hashing = Hashing::new(&schema, &ENTRY.values(&[])?)?;
+/// let mut out = RowBuffer::default();
+/// hashing.transform(Row { categories: &[category(b"4111-1111")], ..Row::default() }, &mut out);
+/// assert_eq!(out.sparse, [(175_319, 1.0)]);
+/// # Ok::<(), streamfold_learn::params::ParamError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Hashing {
+    output: Schema,
+    /// Number of sparse features that come in and pass.
+    sparse_in: u32,
+    bits: u32,
+    /// Hash of each categorical feature's name: equal values of two features are different things.
+    salts: Vec<u64>,
+}
+
+impl Hashing {
+    /// The encoder for rows of this schema.
+    pub fn new(schema: &Schema, values: &Values) -> Result<Self, ParamError> {
+        let bits = values.integer(&BITS) as u32;
+        let sparse_size = schema.sparse_size.checked_add(1 << bits).ok_or_else(|| ParamError::Features {
+            owner: format!("transformer `{}`", ENTRY.name),
+            reason: format!(
+                "{} sparse ones come in, which leaves no room for 2^{bits} more",
+                schema.sparse_size
+            ),
+        })?;
+        Ok(Hashing {
+            output: Schema { numeric: schema.numeric.clone(), categories: Vec::new(), sparse_size },
+            sparse_in: schema.sparse_size,
+            bits,
+            salts: schema.categories.iter().map(|name| xxh3_64(name.as_bytes())).collect(),
+        })
+    }
+}
+
+impl Transformer for Hashing {
+    fn output(&self) -> &Schema {
+        &self.output
+    }
+
+    fn transform(&self, row: Row<'_>, out: &mut RowBuffer) {
+        out.clear();
+        out.numeric.extend_from_slice(row.numeric);
+        out.sparse.extend_from_slice(row.sparse);
+        let first = out.sparse.len();
+        for (&category, &salt) in row.categories.iter().zip(&self.salts) {
+            if category != MISSING_CATEGORY {
+                let hash = xxh3_64_with_seed(&category.to_le_bytes(), salt);
+                let place = (hash >> (64 - self.bits)) as u32;
+                out.sparse.push((self.sparse_in + place, if hash & 1 == 0 { 1.0 } else { -1.0 }));
+            }
+        }
+        out.sparse[first..].sort_unstable_by_key(|(index, _)| *index);
+        // Where two features meet in one place, their signs add up.
+        out.sparse.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+    }
+
+    fn learn(&mut self, _row: Row<'_>, _weight: f64) {}
+}
+
+impl Snapshot for Hashing {
+    fn save(&self, out: &mut Writer) {
+        out.version(1);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        from.part("hashing");
+        from.version(1)?;
+        Ok(())
+    }
+}

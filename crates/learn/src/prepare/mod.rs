@@ -1,0 +1,5 @@
+//! Transformers: scaling and encoding of features in front of a model.
+
+pub mod hashing;
+pub mod one_hot;
+pub mod standard_scaler;

@@ -1,0 +1,117 @@
+//! Every model and transformer by name: the one list from which pipeline files, help, reference pages and the
+//! conformance checks follow. To add one: its file, and its line here.
+
+use crate::features::Schema;
+use crate::model::{AnyModel, Task, Transformer};
+use crate::params::{Param, ParamError, ParamValue, Values, nearest};
+use crate::{cluster, linear, prepare};
+
+/// The models, in the order of their families.
+pub const MODELS: &[ModelEntry] = &[
+    linear::linear_regression::ENTRY,
+    linear::recursive_least_squares::ENTRY,
+    linear::logistic_regression::ENTRY,
+    linear::softmax_regression::ENTRY,
+    cluster::k_means::ENTRY,
+];
+
+/// The transformers.
+pub const TRANSFORMERS: &[TransformerEntry] =
+    &[prepare::standard_scaler::ENTRY, prepare::one_hot::ENTRY, prepare::hashing::ENTRY];
+
+/// How many classes a model can tell apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClassesMax {
+    /// It is no classifier.
+    None,
+    /// Always this many.
+    Fixed(usize),
+    /// As many as this (whole-number) parameter says.
+    Param(&'static Param),
+}
+
+/// A model as the registry knows it.
+#[derive(Clone, Copy)]
+pub struct ModelEntry {
+    /// Its name in pipeline files.
+    pub name: &'static str,
+    /// What it predicts.
+    pub task: Task,
+    /// What it is, in one sentence.
+    pub summary: &'static str,
+    /// What it does, when to use it and when not, complexity and paper (Markdown).
+    pub doc: &'static str,
+    /// Version of its *meaning*: grows when the same events would leave another state or give other predictions.
+    pub meaning_version: u32,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// How many classes it can tell apart; it learns nothing from further ones.
+    pub classes_max: ClassesMax,
+    /// Whether it reads categorical features itself. Where not, it ignores them: put an encoder in front.
+    pub reads_categories: bool,
+    /// Builds it.
+    pub build: Build<AnyModel>,
+}
+
+/// Builds a model or transformer for rows of this schema. The seed is for those that draw random numbers.
+pub type Build<T> = fn(&Schema, &Values, u64) -> Result<T, ParamError>;
+
+/// A transformer as the registry knows it.
+#[derive(Clone, Copy)]
+pub struct TransformerEntry {
+    /// Its name in pipeline files.
+    pub name: &'static str,
+    /// What it is, in one sentence.
+    pub summary: &'static str,
+    /// What it does, when to use it and when not (Markdown).
+    pub doc: &'static str,
+    /// See [`ModelEntry::meaning_version`].
+    pub meaning_version: u32,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// Builds it.
+    pub build: Build<Box<dyn Transformer>>,
+}
+
+impl ModelEntry {
+    /// Checks parameters; what is not given is the default.
+    pub fn values(&self, given: &[(String, ParamValue)]) -> Result<Values, ParamError> {
+        Values::new(&format!("model `{}`", self.name), self.params, given)
+    }
+
+    /// How many classes the model with these parameters can tell apart; `None` where it is no classifier.
+    pub fn classes_max(&self, values: &Values) -> Option<usize> {
+        match self.classes_max {
+            ClassesMax::None => None,
+            ClassesMax::Fixed(number) => Some(number),
+            ClassesMax::Param(param) => Some(values.integer(param) as usize),
+        }
+    }
+}
+
+impl TransformerEntry {
+    /// Checks parameters; what is not given is the default.
+    pub fn values(&self, given: &[(String, ParamValue)]) -> Result<Values, ParamError> {
+        Values::new(&format!("transformer `{}`", self.name), self.params, given)
+    }
+}
+
+/// The model of this name.
+pub fn model(name: &str) -> Option<&'static ModelEntry> {
+    MODELS.iter().find(|entry| entry.name == name)
+}
+
+/// The transformer of this name.
+pub fn transformer(name: &str) -> Option<&'static TransformerEntry> {
+    TRANSFORMERS.iter().find(|entry| entry.name == name)
+}
+
+/// The model that was probably meant by a misspelt name.
+pub fn suggest(name: &str) -> Option<&'static str> {
+    nearest(name, MODELS.iter().map(|entry| entry.name))
+}
+
+/// The transformer that was probably meant by a misspelt name.
+pub fn suggest_transformer(name: &str) -> Option<&'static str> {
+    nearest(name, TRANSFORMERS.iter().map(|entry| entry.name))
+}
