@@ -8,7 +8,7 @@
 
 mod write;
 
-pub use write::CheckpointWriter;
+pub use write::{CheckpointWriter, StateRecord};
 
 use crate::journal::{Head, decode_head, decode_partition, encode_head, encode_partition};
 use std::collections::BTreeMap;

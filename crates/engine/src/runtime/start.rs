@@ -1,0 +1,209 @@
+//! Taking a lane over: transactional id, state, journal, lane, offsets, source, in this order.
+
+use super::commit::CommitThread;
+use super::control::{Control, Wish};
+use super::error::{MovedOffset, RunError};
+use super::patience::patiently;
+use super::{Context, now_ms};
+use crate::checkpoint::{Checkpoint, RestoreError};
+use crate::lane::{Identity, Lane, partitions_of};
+use std::sync::Arc;
+use std::time::Duration;
+use streamfold_flow::Partition;
+use streamfold_flow::log::{LogError, Source};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The journal is read from this long before the clock's time of the checkpoint: clocks of machines differ.
+const JOURNAL_MARGIN_MS: i64 = 60_000;
+/// Committed offsets can lag a moment behind the journal's end, as Kafka completes transactions part by part.
+const OFFSETS_ATTEMPTS: u32 = 20;
+const OFFSETS_PAUSE: Duration = Duration::from_millis(500);
+
+/// A lane that is ready to fold.
+pub(super) struct Started {
+    pub(super) lane: Lane,
+    pub(super) source: Box<dyn Source>,
+    pub(super) commits: CommitThread,
+}
+
+/// Takes one lane over.
+pub(super) struct Starter<'a> {
+    pub(super) context: &'a Context,
+    pub(super) control: &'a Arc<Control>,
+    pub(super) lane: u32,
+}
+
+impl Starter<'_> {
+    /// `Ok(None)`: the lane is not wanted any more.
+    pub(super) fn start(&self) -> Result<Option<Started>, RunError> {
+        let log = &self.context.log;
+        let Some(mut committer) = self.wait("opening its producer", || log.committer(self.lane))? else {
+            return Ok(None);
+        };
+        if self.wait("taking over its transactional id", || committer.init())?.is_none() {
+            return Ok(None);
+        }
+        let Some(lane) = self.restore()? else { return Ok(None) };
+        let Some(mut source) = self.wait("opening its consumer", || log.source(self.lane))? else {
+            return Ok(None);
+        };
+        let positions = lane.positions();
+        if self.wait("assigning its partitions", || source.assign(&positions))?.is_none() {
+            return Ok(None);
+        }
+        let monitor = self.context.monitor.clone();
+        let commits = CommitThread::start(committer, log.clone(), self.control.clone(), monitor, self.lane)
+            .map_err(|error| {
+            self.failure("starting its commit thread", LogError::Fatal(error.to_string()))
+        })?;
+        Ok(Some(Started { lane, source, commits }))
+    }
+
+    fn restore(&self) -> Result<Option<Lane>, RunError> {
+        let log = &self.context.log;
+        let Some(records) = self.wait("reading its state", || log.state(self.lane))? else { return Ok(None) };
+        let checkpoint = Checkpoint::find(records).map_err(|error| self.unrestorable(error))?;
+        let since_ms = checkpoint.as_ref().map(|found| found.manifest.cut_at_ms - JOURNAL_MARGIN_MS);
+        let Some(journal) = self.journal(since_ms)? else { return Ok(None) };
+        if checkpoint.is_none() && journal.is_empty() {
+            return self.begin();
+        }
+        let mut lane = self.build()?;
+        match lane.restore(checkpoint.clone(), journal) {
+            Ok(()) => {}
+            Err(RestoreError::JournalGap { .. }) => {
+                let Some(journal) = self.journal(None)? else { return Ok(None) };
+                lane = self.build()?;
+                lane.restore(checkpoint, journal).map_err(|error| self.unrestorable(error))?;
+            }
+            Err(error) => return Err(self.unrestorable(error)),
+        }
+        Ok(self.compare_offsets(&lane)?.then_some(lane))
+    }
+
+    /// Begins a generation: nothing is stored yet.
+    fn begin(&self) -> Result<Option<Lane>, RunError> {
+        let partitions = self.partitions();
+        let Some(offsets) = self.wait("finding where to start", || self.context.log.start(&partitions))?
+        else {
+            return Ok(None);
+        };
+        let mut lane = self.build()?;
+        let positions: Vec<_> = partitions.into_iter().zip(offsets).collect();
+        log::info!("lane {}: starts generation {} afresh", self.lane, self.context.site.generation);
+        lane.start(&positions);
+        Ok(Some(lane))
+    }
+
+    fn journal(&self, since_ms: Option<i64>) -> Result<Option<Vec<Vec<u8>>>, RunError> {
+        self.wait("reading its journal", || self.context.log.journal(self.lane, since_ms))
+    }
+
+    /// Compares the group's offsets with the journal's end; `false`: the lane is not wanted any more.
+    fn compare_offsets(&self, lane: &Lane) -> Result<bool, RunError> {
+        let journal = lane.committed_offsets();
+        let partitions: Vec<Partition> = journal.iter().map(|(partition, _)| *partition).collect();
+        let mut moved = Vec::new();
+        for attempt in 0..OFFSETS_ATTEMPTS {
+            if attempt > 0 && self.control.sleep(OFFSETS_PAUSE, Wish::Drain) {
+                return Ok(false);
+            }
+            let asked = || self.context.log.committed(&partitions);
+            let Some(group) = self.wait("comparing committed offsets", asked)? else { return Ok(false) };
+            moved = self.differences(&journal, &group);
+            if moved.is_empty() {
+                return Ok(true);
+            }
+        }
+        Err(RunError::OffsetsMoved { lane: self.lane, group: self.context.plan.group(), moved })
+    }
+
+    fn differences(&self, journal: &[(Partition, i64)], group: &[Option<i64>]) -> Vec<MovedOffset> {
+        let expired = group.iter().filter(|offset| offset.is_none()).count();
+        if expired > 0 {
+            log::info!(
+                "lane {}: {expired} committed offsets have expired; the journal knows them",
+                self.lane
+            );
+        }
+        let differ = journal.iter().zip(group).filter_map(|((partition, journal), group)| {
+            group.filter(|group| group != journal).map(|group| MovedOffset {
+                topic: self.context.topic(*partition),
+                partition: partition.partition,
+                journal: *journal,
+                group,
+            })
+        });
+        differ.collect()
+    }
+
+    fn build(&self) -> Result<Lane, RunError> {
+        self.context.build_lane(self.lane)
+    }
+
+    fn partitions(&self) -> Vec<Partition> {
+        self.context.partitions(self.lane)
+    }
+
+    fn wait<T>(
+        &self,
+        what: &str,
+        attempt: impl FnMut() -> Result<T, LogError>,
+    ) -> Result<Option<T>, RunError> {
+        let what = format!("lane {}: {what}", self.lane);
+        patiently(self.control, Wish::Drain, &what, attempt).map_err(|error| RunError::Log { what, error })
+    }
+
+    fn failure(&self, what: &str, error: LogError) -> RunError {
+        RunError::Log { what: format!("lane {}: {what}", self.lane), error }
+    }
+
+    fn unrestorable(&self, error: RestoreError) -> RunError {
+        RunError::Restore { lane: self.lane, error }
+    }
+}
+
+impl Context {
+    /// Partitions of a lane, of every input.
+    pub fn partitions(&self, lane: u32) -> Vec<Partition> {
+        let counts: Vec<i32> = self.site.topics.iter().map(|topic| topic.partitions).collect();
+        partitions_of(lane, self.plan.lanes, &counts)
+    }
+
+    /// Name of the topic of a partition.
+    pub fn topic(&self, partition: Partition) -> String {
+        self.plan
+            .inputs
+            .get(usize::from(partition.input))
+            .map_or_else(String::new, |input| input.topic.clone())
+    }
+
+    /// A fresh lane.
+    pub(super) fn build_lane(&self, lane: u32) -> Result<Lane, RunError> {
+        let parts = (self.parts)().map_err(|reason| RunError::Build { lane, reason })?;
+        let mine = self.partitions(lane);
+        let until = self.until.as_ref().map(|all| {
+            all.iter()
+                .filter(|(partition, _)| mine.contains(partition))
+                .map(|(p, offset)| (*p, *offset))
+                .collect()
+        });
+        let identity = Identity {
+            cluster_id: self.site.cluster_id.clone(),
+            topics: self.site.topics.clone(),
+            prediction_partitions: self.site.prediction_partitions,
+            lane,
+            generation: self.site.generation,
+            run_id: run_id(lane),
+        };
+        Ok(Lane::new(self.plan.clone(), parts, identity, until))
+    }
+}
+
+/// Distinguishes this incarnation of the lane from all others; decides no bits.
+fn run_id(lane: u32) -> u64 {
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or_else(|_| now_ms() as u128, |since| since.as_nanos());
+    xxh3_64(format!("{nanos}/{}/{lane}", std::process::id()).as_bytes())
+}
