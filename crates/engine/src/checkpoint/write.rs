@@ -26,10 +26,12 @@ impl CheckpointWriter {
     /// Goes on behind a restored checkpoint.
     pub fn resume(checkpoint: &Checkpoint) -> Self {
         let kept = std::iter::once(checkpoint.manifest.clone()).chain(checkpoint.previous.clone()).collect();
+        let next = checkpoint.number_max + 1;
         CheckpointWriter {
             kept,
             garbage: checkpoint.orphans.iter().cloned().collect(),
-            next_number: checkpoint.number_max + 1,
+            // The next manifest must not take the key of the one restored from: odd and even take turns.
+            next_number: if next % 2 == checkpoint.manifest.number % 2 { next + 1 } else { next },
             ..Self::default()
         }
     }
@@ -199,7 +201,7 @@ mod tests {
         let mut writer = CheckpointWriter::resume(&found);
         write(&mut writer, &mut log, 3, &[("a".into(), b"third".to_vec())]);
         let found = Checkpoint::find(log).unwrap().unwrap();
-        assert_eq!((found.manifest.sequence, found.manifest.number, found.orphans.len()), (3, 2, 0));
+        assert_eq!((found.manifest.sequence, found.manifest.number, found.orphans.len()), (3, 3, 0));
     }
 
     #[test]
