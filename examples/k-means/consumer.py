@@ -12,7 +12,7 @@ def purity(answers):
     """Share of the points whose group is the most frequent one of their cluster."""
     clusters = collections.defaultdict(collections.Counter)
     for answer in answers:
-        clusters[answer["cluster"]][answer["group"]] += 1
+        clusters[answer["prediction"]][answer["group"]] += 1
     return sum(groups.most_common(1)[0][1] for groups in clusters.values()) / len(answers)
 
 
@@ -38,7 +38,7 @@ def main():
         count += 1
         if len(last) == 1000:
             distance = sum(answer["distance"] for answer in last) / len(last)
-            clusters = len({answer["cluster"] for answer in last})
+            clusters = len({answer["prediction"] for answer in last})
             print(f"{count} points: purity {purity(last):.4f}, {clusters} clusters, mean distance {distance:.3f}")
             last = []
         if count == args.events:

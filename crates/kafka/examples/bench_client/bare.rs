@@ -138,7 +138,7 @@ impl Batch {
         // SAFETY: payloads are copied by the call, before the messages that own them are destroyed.
         let sent = unsafe {
             let (answers, count) = (answers.as_mut_ptr(), answers.len() as i32);
-            rd_kafka_produce_batch(output.0, 0, RD_KAFKA_MSG_F_COPY as i32, answers, count)
+            rd_kafka_produce_batch(output.0, 0, RD_KAFKA_MSG_F_COPY, answers, count)
         };
         if sent as usize == answers.len() { Ok(next) } else { Err("the producer's queue is full".into()) }
     }
