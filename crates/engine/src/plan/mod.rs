@@ -3,6 +3,25 @@
 //! A plan is plain data, built by pure validation ([`crate::spec`] is the file as written). Every queue, buffer and
 //! table has its limit here, with its unit in the name.
 
+mod build;
+mod check_cluster;
+mod describe;
+mod fields;
+mod inputs;
+mod kafka;
+mod label;
+mod meaning;
+mod memory;
+mod model;
+mod parts;
+mod topics;
+
+pub use crate::spec::{Problem, json_schema, reference_markdown};
+pub use build::from_text;
+pub use check_cluster::check_cluster;
+pub use meaning::{diff_meaning, meaning_from_text, meaning_to_text};
+pub use topics::{OutputTopics, TopicName};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use streamfold_flow::rows::{Decode, Encode};
@@ -50,6 +69,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Intervals; tuning only, they never change a result.
     pub timing: Timing,
+    /// Names of the topics that are written.
+    pub topics: OutputTopics,
     /// Everything that changes meaning, as ordered `key = value` lines: what is fingerprinted, kept with the
     /// generation, and compared when the file has changed.
     pub meaning: Vec<(String, String)>,

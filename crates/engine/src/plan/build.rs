@@ -1,0 +1,328 @@
+//! From the file to the plan: pure validation that tells everything that is wrong at once.
+
+use super::model::build_model;
+use super::topics::{OutputTopics, TopicName, is_owned};
+use super::{
+    Catalog, DeadLetterPlan, FormatPlan, InputPlan, KafkaProperties, Limits, MetricsPlan, OutputPlan, Plan,
+    Timing,
+};
+use super::{inputs, kafka, label, meaning};
+use crate::spec::keys::{self, Key};
+use crate::spec::problem::{Place, Problem, Problems};
+use crate::spec::read::{self, Part, Spec};
+use crate::spec::setting::{GROUP_CHARS_MAX, Stage, option_path};
+use crate::spec::tree::Value;
+use streamfold_learn::features::Schema;
+use streamfold_learn::model::Task;
+use streamfold_learn::params::nearest;
+
+/// The plan of a pipeline file, or everything that is wrong with it, in the order of the file.
+pub fn from_text(text: &str, catalog: &Catalog) -> Result<Plan, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let plan = read::read(text, &mut problems).map(|spec| build(&spec, catalog, &mut problems));
+    match plan {
+        Some(plan) if problems.is_empty() => Ok(plan),
+        _ => Err(problems.into_sorted()),
+    }
+}
+
+/// What the parts of a plan are built from.
+pub(super) struct Builder<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) catalog: &'a Catalog,
+    pub(super) problems: &'a mut Problems,
+}
+
+fn build(spec: &Spec, catalog: &Catalog, problems: &mut Problems) -> Plan {
+    let mut builder = Builder { spec, catalog, problems };
+    let features = builder.features();
+    let model = build_model(&mut builder, &features);
+    let label = label::build(&mut builder, &model);
+    let inputs = inputs::build(&mut builder, model.task);
+    let topics = builder.topics(&inputs);
+    let mut plan = Plan {
+        name: spec.top.text(&keys::NAME).to_owned(),
+        prefix: spec.top.text(&keys::PREFIX).to_owned(),
+        lanes: u32::try_from(spec.top.integer(&keys::LANES)).unwrap_or(1),
+        seed: spec.top.integer(&keys::SEED).unsigned_abs(),
+        kafka: builder.kafka(),
+        inputs,
+        features,
+        task: model.task.unwrap_or(Task::Regression),
+        label,
+        output: builder.output(model.task),
+        metrics: builder.metrics(),
+        dead_letters: builder.dead_letters(),
+        limits: builder.limits(),
+        timing: builder.timing(),
+        topics,
+        meaning: Vec::new(),
+        model: model.plan,
+    };
+    plan.meaning = meaning::of(spec, &plan);
+    plan
+}
+
+impl Builder<'_> {
+    /// Notes a problem with a key's value.
+    pub(super) fn wrong(
+        &mut self,
+        part: &Part,
+        key: &Key,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.problems.add(part.place(key), part.path(key), message).hint(hint);
+    }
+
+    fn features(&mut self) -> Schema {
+        let part = &self.spec.features;
+        let (numeric, categorical) = (part.items(&keys::NUMERIC), part.items(&keys::CATEGORICAL));
+        let faulty = [&keys::NUMERIC, &keys::CATEGORICAL].iter().any(|key| part.setting(key).is_none());
+        if numeric.is_empty() && categorical.is_empty() && !faulty {
+            let hint =
+                "name fields of the events in [features]: numeric = [\"...\"], categorical = [\"...\"]";
+            self.problems.add(part.place, "features", "the model has nothing to look at").hint(hint);
+        }
+        for item in categorical.iter().filter(|item| numeric.iter().any(|other| other.text == item.text)) {
+            let message = format!("{:?} is a numeric feature already", item.text);
+            self.problems.add(item.place, part.path(&keys::CATEGORICAL), message);
+        }
+        let names = |items: &[crate::spec::setting::Item]| {
+            items.iter().map(|item| item.text.as_str().into()).collect()
+        };
+        Schema { numeric: names(numeric), categories: names(categorical), sparse_size: 0 }
+    }
+
+    fn kafka(&mut self) -> KafkaProperties {
+        let spec = self.spec;
+        let common = kafka::properties(&spec.kafka, self.problems);
+        if !["bootstrap.servers", "metadata.broker.list"].iter().any(|name| common.contains_key(*name)) {
+            let hint = "write [kafka] and below it \"bootstrap.servers\" = \"localhost:9092\"";
+            self.problems.add(spec.kafka.place, "kafka.bootstrap.servers", "is missing").hint(hint);
+        }
+        KafkaProperties {
+            common,
+            consumer: kafka::properties(&spec.kafka_consumer, self.problems),
+            producer: kafka::properties(&spec.kafka_producer, self.problems),
+        }
+    }
+
+    /// A format of the catalog with options that it has.
+    pub(super) fn format(&mut self, part: &Part, key: &Key) -> Option<FormatPlan> {
+        let stage = part.stages(key).first()?;
+        let Some(format) = self.catalog.formats.iter().find(|format| format.name == stage.kind.text) else {
+            let known: Vec<_> = self.catalog.formats.iter().map(|format| format.name).collect();
+            let message =
+                format!("there is no format {:?}; there are: {}", stage.kind.text, known.join(", "));
+            self.problems
+                .add(stage.kind.place, part.path(key), message)
+                .likely(nearest(&stage.kind.text, known));
+            return None;
+        };
+        let mut options = Vec::new();
+        let mut whole = true;
+        for entry in &stage.options {
+            let path = option_path(stage, &entry.name);
+            match option_text(&entry.node.value) {
+                _ if !format.options.contains(&entry.name.as_str()) => {
+                    whole = false;
+                    let noted = self.problems.add(
+                        entry.place,
+                        path,
+                        format!("{} has no such option; {}", format.name, known_options(&format.options)),
+                    );
+                    noted.likely(nearest(&entry.name, format.options.iter().copied()));
+                }
+                Some(text) => options.push((entry.name.clone(), text)),
+                None => {
+                    whole = false;
+                    self.problems.add(
+                        entry.node.place,
+                        path,
+                        "must be a text, number, truth value or list of these",
+                    );
+                }
+            }
+        }
+        options.sort();
+        whole.then(|| FormatPlan { name: format.name.to_owned(), options })
+    }
+
+    /// The first place of a stage's format, for what the format itself says is wrong.
+    pub(super) fn format_place(part: &Part, key: &Key) -> Place {
+        part.stages(key).first().map_or(part.place, |stage: &Stage| stage.kind.place)
+    }
+
+    fn output(&mut self, task: Option<Task>) -> OutputPlan {
+        let part = &self.spec.output;
+        let texts = |key| part.items(key).iter().map(|item| item.text.clone()).collect::<Vec<_>>();
+        let scores = part.boolean(&keys::SCORES);
+        if scores && task.is_some_and(|task| task != Task::Classification) {
+            self.wrong(part, &keys::SCORES, "only classification has scores of classes", "remove it");
+        }
+        for item in part.items(&keys::HEADERS) {
+            if item.text.starts_with("streamfold.") {
+                let message = format!("{:?}: the pipeline writes headers of this name itself", item.text);
+                self.problems.add(item.place, part.path(&keys::HEADERS), message);
+            }
+        }
+        let own = task.map_or_else(Vec::new, |task| own_columns(task, true, true));
+        for item in part.items(&keys::INCLUDE) {
+            if own.contains(&item.text.as_str()) {
+                let message = format!("the answer has a field {:?} of its own", item.text);
+                self.problems.add(item.place, part.path(&keys::INCLUDE), message);
+            }
+        }
+        let format = self.format(part, &keys::OUTPUT_FORMAT);
+        let plan = OutputPlan {
+            format: format.unwrap_or_else(|| FormatPlan { name: String::new(), options: Vec::new() }),
+            include: texts(&keys::INCLUDE),
+            headers: texts(&keys::HEADERS),
+            scores,
+        };
+        let positive = self.spec.label.text_given(&keys::POSITIVE).is_some();
+        if let (Some(task), Some(format)) =
+            (task, self.catalog.formats.iter().find(|format| format.name == plan.format.name))
+            && let Err(reason) = (format.encoder)(&columns(&plan, task, positive), &plan.format.options)
+        {
+            let place = Self::format_place(part, &keys::OUTPUT_FORMAT);
+            self.problems.add(place, part.path(&keys::OUTPUT_FORMAT), reason);
+        }
+        plan
+    }
+
+    fn topics(&mut self, inputs: &[InputPlan]) -> OutputTopics {
+        let spec = self.spec;
+        let group = format!("{}{}", spec.top.text(&keys::PREFIX), spec.top.text(&keys::NAME));
+        if group.len() > GROUP_CHARS_MAX {
+            let message = format!(
+                "prefix and name together have {} characters, more than {GROUP_CHARS_MAX}",
+                group.len()
+            );
+            self.problems.add(spec.top.place(&keys::NAME), "name", message);
+        }
+        let mut taken: Vec<(&str, String)> = Vec::new();
+        let reading = inputs.iter().zip(spec.inputs.iter().map(|part| (part, &keys::TOPIC)));
+        let mut topics =
+            reading.map(|(input, (part, key))| (input.topic.as_str(), part, key)).collect::<Vec<_>>();
+        if let Some(topic) = spec.label.text_given(&keys::LABEL_TOPIC) {
+            topics.push((topic, &spec.label, &keys::LABEL_TOPIC));
+        }
+        let written = [
+            (&spec.output, &keys::OUTPUT_TOPIC, "predictions"),
+            (&spec.dead_letters, &keys::DEAD_LETTERS_TOPIC, "dead-letters"),
+            (&spec.metrics, &keys::METRICS_TOPIC, "metrics"),
+        ];
+        topics.extend(written.iter().map(|(part, key, _)| (part.text(key), *part, *key)));
+        for (topic, part, key) in topics.into_iter().filter(|(topic, ..)| !topic.is_empty()) {
+            if let Some((_, other)) = taken.iter().find(|(name, _)| *name == topic) {
+                let message = format!("{topic:?} is {other} already");
+                self.wrong(part, key, message, "every input and output has a topic of its own");
+            } else if is_owned(topic, &group) {
+                let message = format!("{topic:?} is a name that the pipeline itself owns");
+                self.wrong(part, key, message, "choose another name, or remove it for the default");
+            }
+            taken.push((topic, part.path(key)));
+        }
+        let [predictions, dead_letters, metrics] = written.map(|(part, key, role)| {
+            part.text_given(key).map_or(TopicName::Owned(role), |name| TopicName::Given(name.to_owned()))
+        });
+        OutputTopics { predictions, dead_letters, metrics }
+    }
+
+    fn metrics(&self) -> MetricsPlan {
+        let part = &self.spec.metrics;
+        MetricsPlan {
+            every_events: part.integer(&keys::EVERY_EVENTS).unsigned_abs(),
+            window_events: part.size(&keys::WINDOW_EVENTS),
+        }
+    }
+
+    fn dead_letters(&self) -> DeadLetterPlan {
+        let part = &self.spec.dead_letters;
+        DeadLetterPlan {
+            fraction_max: part.number(&keys::FRACTION_MAX),
+            window_records: part.size(&keys::WINDOW_RECORDS),
+            record_bytes_max: part.size(&keys::RECORD_BYTES_MAX),
+        }
+    }
+
+    fn limits(&mut self) -> Limits {
+        let part = &self.spec.limits;
+        let limits = Limits {
+            queue_bytes_max: part.size(&keys::QUEUE_BYTES_MAX),
+            pending_bytes_max: part.size(&keys::PENDING_BYTES_MAX),
+            checkpoint_bytes_per_commit_max: part.size(&keys::CHECKPOINT_BYTES_PER_COMMIT_MAX),
+            checkpoint_part_bytes_max: part.size(&keys::CHECKPOINT_PART_BYTES_MAX),
+        };
+        if limits.checkpoint_part_bytes_max > limits.checkpoint_bytes_per_commit_max
+            && part.setting(&keys::CHECKPOINT_BYTES_PER_COMMIT_MAX).is_some()
+        {
+            let message =
+                "is more than limits.checkpoint_bytes_per_commit_max, so that no commit could carry a part";
+            self.wrong(
+                part,
+                &keys::CHECKPOINT_PART_BYTES_MAX,
+                message,
+                "make one smaller or the other larger",
+            );
+        }
+        limits
+    }
+
+    fn timing(&mut self) -> Timing {
+        let part = &self.spec.timing;
+        let timing = Timing {
+            commit_interval_ms: part.integer(&keys::COMMIT_INTERVAL),
+            checkpoint_interval_ms: part.integer(&keys::CHECKPOINT_INTERVAL),
+            idle_wait_ms: part.integer(&keys::IDLE_WAIT),
+            shutdown_timeout_ms: part.integer(&keys::SHUTDOWN_TIMEOUT),
+            recommit_interval_ms: part.integer(&keys::RECOMMIT_INTERVAL),
+        };
+        if timing.checkpoint_interval_ms < timing.commit_interval_ms
+            && part.setting(&keys::CHECKPOINT_INTERVAL).is_some()
+        {
+            let message = "is shorter than timing.commit_interval, but checkpoints are written by commits";
+            self.wrong(part, &keys::CHECKPOINT_INTERVAL, message, "make it at least as long");
+        }
+        timing
+    }
+}
+
+/// The fields that an answer has of its own, in their order.
+fn own_columns(task: Task, positive: bool, scores: bool) -> Vec<&'static str> {
+    match task {
+        Task::Regression => vec!["prediction"],
+        Task::Clustering => vec!["prediction", "distance"],
+        Task::Classification => {
+            let optional = [("score", positive), ("scores", scores)];
+            let optional = optional.into_iter().filter(|(_, there)| *there).map(|(name, _)| name);
+            ["prediction", "probability"].into_iter().chain(optional).collect()
+        }
+    }
+}
+
+/// All fields of an answer.
+pub(super) fn columns(output: &OutputPlan, task: Task, positive: bool) -> Vec<String> {
+    let own = own_columns(task, positive, output.scores).into_iter().map(str::to_owned);
+    output.include.iter().cloned().chain(own).collect()
+}
+
+fn known_options(options: &[&str]) -> String {
+    match options {
+        [] => "it has none".to_owned(),
+        _ => format!("it has: {}", options.join(", ")),
+    }
+}
+
+/// An option's value as the format reads it; a list is separated by commas.
+pub(super) fn option_text(value: &Value) -> Option<String> {
+    match value {
+        Value::List(items) => {
+            let items: Option<Vec<_>> = items.iter().map(|item| item.value.scalar_text()).collect();
+            Some(items?.join(","))
+        }
+        other => other.scalar_text(),
+    }
+}
