@@ -1,5 +1,6 @@
 //! A broker for tests: started, killed, restarted.
 
+use crate::client::Client;
 use crate::jars::{jars, java, last_lines, set};
 use crate::process::Guarded;
 use crate::tls;
@@ -93,6 +94,11 @@ impl KafkaBroker {
     /// `host:port` of the plain listener.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// A plain client of the plain listener.
+    pub fn client(&self) -> Client {
+        Client::new(&self.bootstrap)
     }
 
     /// SIGKILL: what a crash looks like.

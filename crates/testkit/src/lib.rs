@@ -10,8 +10,10 @@
 //! they fail. A broker never outlives the process that started it, however that ends.
 
 mod broker;
+mod client;
 mod jars;
 mod process;
 mod tls;
 
 pub use broker::{KafkaBroker, Secure, broker, unique};
+pub use client::{Client, Message};
