@@ -1,2 +1,28 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores: `cargo xtask check`, `cargo xtask bench`, `cargo xtask sim`.
+
+mod bench;
+mod check;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run all that CI runs
+    Check,
+    /// Measure the whole way on a real Kafka beside the bare client and beside Python
+    Bench(bench::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().chore {
+        Chore::Check => check::run(),
+        Chore::Bench(options) => bench::run(&options),
+    }
+}

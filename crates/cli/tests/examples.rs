@@ -19,7 +19,7 @@ impl Stage {
     fn new(example: &str) -> Option<Stage> {
         static BROKER: OnceLock<Option<KafkaBroker>> = OnceLock::new();
         static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-        let broker = BROKER.get_or_init(KafkaBroker::start).as_ref()?;
+        let broker = BROKER.get_or_init(start).as_ref()?;
         let python = PYTHON.get_or_init(python).clone()?;
         let folder = root().join("examples").join(example);
         Some(Stage { bootstrap: broker.bootstrap().to_owned(), python, folder })
@@ -43,6 +43,11 @@ impl Stage {
         std::fs::write(&copy, file.replace("localhost:9092", &self.bootstrap)).unwrap();
         printed(Command::new(env!("CARGO_BIN_EXE_streamfold")).arg("run").arg(copy).arg("--until-end"));
     }
+}
+
+/// A Kafka that makes topics on first use, which is its default.
+fn start() -> Option<KafkaBroker> {
+    KafkaBroker::start_with("auto.create.topics.enable=true")
 }
 
 fn root() -> PathBuf {

@@ -1,6 +1,6 @@
 """The way that Python users go: confluent-kafka and River, exactly once by transactions written by hand.
 
-river_way.py BOOTSTRAP TOPIC OUTPUT GROUP EVENTS
+river_way.py BOOTSTRAP TOPIC OUTPUT GROUP EVENTS scaled|unscaled
 """
 
 import sys
@@ -14,7 +14,7 @@ COMMIT_INTERVAL = 0.1
 
 
 def main():
-    bootstrap, topic, output, group, events = sys.argv[1:]
+    bootstrap, topic, output, group, events, scaling = sys.argv[1:]
     events = int(events)
     consumer = Consumer(
         {
@@ -36,8 +36,9 @@ def main():
     )
     producer.init_transactions()
     consumer.subscribe([topic])
-    # River's linear model needs scaled features; streamfold's steps are normalised by themselves.
-    model = preprocessing.StandardScaler() | linear_model.LinearRegression()
+    model = linear_model.LinearRegression()
+    if scaling == "scaled":
+        model = preprocessing.StandardScaler() | model
     names = [f"x{place}" for place in range(10)]
 
     position = 0

@@ -1,0 +1,128 @@
+//! The whole way, measured: events in a real Kafka become predictions in Kafka, exactly once.
+//!
+//! One broker, one partition, JSON events of 161 bytes (a number, ten features, a label), a linear model that predicts
+//! each event and then learns it, a JSON answer to another topic, a transaction every 100 ms. Every program is measured
+//! the same way, from outside: between the first and the last committed offset of its group. The programs take turns,
+//! for several rounds, so that what disturbs the machine disturbs all of them.
+
+mod programs;
+mod report;
+
+use crate::check::root;
+use anyhow::{Context, ensure};
+use programs::{Measure, Program};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use streamfold_testkit::KafkaBroker;
+
+/// Settings of the benchmark.
+#[derive(clap::Args)]
+pub struct Options {
+    /// A Kafka that runs already, and makes topics on first use; otherwise one is started
+    #[arg(long)]
+    bootstrap_servers: Option<String>,
+    /// Events for each of the fast programs
+    #[arg(long, default_value_t = 2_000_000)]
+    events: u64,
+    /// Events for Python
+    #[arg(long, default_value_t = 300_000)]
+    python_events: u64,
+    /// How often the programs take turns
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seed of the events
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Leave Python out
+    #[arg(long)]
+    no_python: bool,
+}
+
+/// What the programs run with.
+pub struct Stage {
+    bootstrap: String,
+    topic: String,
+    /// Set apart the names of this run from those of earlier ones.
+    run: String,
+    /// Where the release builds lie.
+    builds: PathBuf,
+    /// Where pipeline files go.
+    folder: PathBuf,
+    python: Option<PathBuf>,
+}
+
+/// Measures and prints.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let builds = build()?;
+    // Kept alive to the end.
+    let (bootstrap, _broker) = match &options.bootstrap_servers {
+        Some(address) => (address.clone(), None),
+        None => {
+            let broker = KafkaBroker::start_with("auto.create.topics.enable=true")
+                .context("no Kafka could be started")?;
+            (broker.bootstrap().to_owned(), Some(broker))
+        }
+    };
+    let run = format!("bench-{}", std::process::id());
+    let folder = std::env::temp_dir().join(&run);
+    std::fs::create_dir_all(&folder)?;
+    let python = if options.no_python { None } else { Some(python()?) };
+    let stage = Stage { bootstrap, topic: format!("{run}-events"), run, builds, folder, python };
+
+    eprintln!("writing {} events", options.events);
+    programs::fill(&stage, options.events, options.seed)?;
+    let measures = take_turns(&stage, options)?;
+    std::fs::remove_dir_all(&stage.folder)?;
+    report::print(&stage, options, &measures)
+}
+
+fn take_turns(stage: &Stage, options: &Options) -> anyhow::Result<Vec<(Program, Vec<Measure>)>> {
+    let mut measures: Vec<(Program, Vec<Measure>)> = Program::ALL
+        .iter()
+        .filter(|program| stage.python.is_some() || !program.is_python())
+        .map(|program| (*program, Vec::new()))
+        .collect();
+    for round in 0..options.rounds {
+        for (program, measures) in &mut measures {
+            let events = if program.is_python() { options.python_events } else { options.events };
+            let measure = programs::measure(stage, *program, round, events.min(options.events))
+                .with_context(|| format!("round {round} of {}", program.title()))?;
+            eprintln!("round {round}: {}: {measure}", program.title());
+            measures.push(measure);
+        }
+    }
+    Ok(measures)
+}
+
+/// Builds the programs in release; the folder where they lie.
+fn build() -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    for what in
+        [&["--package", "streamfold"][..], &["--package", "streamfold-kafka", "--example", "bench_client"]]
+    {
+        let status =
+            Command::new(&cargo).current_dir(root()).args(["build", "--release"]).args(what).status()?;
+        ensure!(status.success(), "the release build failed");
+    }
+    // This program is a release build itself, and lies beside them.
+    let here = std::env::current_exe()?;
+    Ok(here.parent().unwrap_or(Path::new(".")).to_owned())
+}
+
+/// A Python with what the Python way needs, in an environment that is kept between runs.
+fn python() -> anyhow::Result<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let folder =
+        cache.or(home).context("neither XDG_CACHE_HOME nor HOME is set")?.join("streamfold/python-bench");
+    let python = folder.join("bin/python");
+    if !python.exists() {
+        let status = Command::new("python3").args(["-m", "venv"]).arg(&folder).status().context("python3")?;
+        ensure!(status.success(), "python3 -m venv failed");
+    }
+    let status = Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "confluent-kafka", "river", "orjson"])
+        .status()?;
+    ensure!(status.success(), "pip install failed");
+    Ok(python)
+}
