@@ -1,0 +1,280 @@
+//! JSON objects to rows: one pass over the bytes that checks, finds and converts at once.
+
+use arrow_schema::SchemaRef;
+use streamfold_flow::record::RecordBlock;
+use streamfold_flow::rows::{Decode, Decoded};
+use streamfold_flow::schema::{FieldType, RowSchema, TimeNotation};
+
+use super::keys::{Node, START, Target, tree};
+use super::token::{Cursor, Token, check_depth};
+use crate::FormatError;
+use crate::block::{ReadRecord, decode_block};
+use crate::columns::Columns;
+use crate::fault::{self, Fault, excerpt};
+use crate::schema::{arrow_schema, expectation};
+use crate::time::{self, TimeError};
+
+/// Reads JSON objects; see the [module](super).
+pub struct JsonDecoder {
+    schema: SchemaRef,
+    fields: RowSchema,
+    /// The objects that fields are looked for in; the first is the record itself.
+    nodes: Vec<Node>,
+    columns: Columns,
+    /// For each field the record in which a key with literally its name was met.
+    literal_in: Vec<u64>,
+    /// Counts records over the life of the decoder.
+    record: u64,
+    /// The unknown fields of the record at hand, if they are kept.
+    rest: String,
+    /// For strings with escapes.
+    buffer: String,
+}
+
+impl JsonDecoder {
+    /// A decoder of these fields.
+    pub fn new(fields: &RowSchema) -> Result<Self, FormatError> {
+        let rest = fields.keep_unknown.then_some(FieldType::Text);
+        Ok(JsonDecoder {
+            schema: arrow_schema(fields)?,
+            nodes: tree(fields),
+            columns: Columns::new(fields.fields.iter().map(|field| field.kind).chain(rest)),
+            literal_in: vec![0; fields.fields.len()],
+            record: 0,
+            rest: String::new(),
+            buffer: String::new(),
+            fields: fields.clone(),
+        })
+    }
+
+    /// Reads the object at the cursor into the fields of this node.
+    fn object(&mut self, cursor: &mut Cursor<'_>, node: usize, depth: usize) -> Result<(), Fault> {
+        check_depth(depth)?;
+        if self.fields.keep_unknown {
+            self.rest.push('{');
+        }
+        let mut last = START;
+        let mut more = cursor.open(b'}');
+        while more {
+            let start = cursor.at;
+            let mut target = Target::Unknown;
+            if let Some(place) = self.nodes[node].guess(cursor, last) {
+                cursor.skip_space();
+                last = place;
+                target = self.nodes[node].target(place);
+            } else {
+                let key = cursor.key()?;
+                let name = key.resolve(&mut self.buffer);
+                if let Some(place) = self.nodes[node].look_up(name, name == key.raw, last) {
+                    last = place;
+                    target = self.nodes[node].target(place);
+                }
+            }
+            match target {
+                Target::Field(field) => self.field(cursor, field)?,
+                Target::Unknown => {
+                    cursor.skip_value(depth)?;
+                    self.keep(cursor.since(start));
+                }
+                Target::Literal(field) => {
+                    self.literal_in[field] = self.record;
+                    self.field(cursor, field)?;
+                }
+                Target::Path(field) if self.literal_in[field] == self.record => cursor.skip_value(depth)?,
+                Target::Path(field) => self.field(cursor, field)?,
+                Target::Object(child) => self.child(cursor, child, depth, start)?,
+            }
+            more = cursor.more(b'}')?;
+        }
+        if self.fields.keep_unknown {
+            self.rest.push('}');
+        }
+        Ok(())
+    }
+
+    /// Reads the value that should be an object with fields. Its member begins at `start`.
+    fn child(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        node: usize,
+        depth: usize,
+        start: usize,
+    ) -> Result<(), Fault> {
+        if self.nodes[node].entered_in == self.record {
+            self.forget(node);
+        }
+        self.nodes[node].entered_in = self.record;
+        if cursor.peek() == Some(b'{') {
+            let (kept, key) = (self.rest.len(), cursor.since(start));
+            self.keep(key);
+            let opened = self.rest.len();
+            self.object(cursor, node, depth + 1)?;
+            if self.rest.len() == opened + 2 {
+                self.rest.truncate(kept);
+            }
+            return Ok(());
+        }
+        let value = cursor.at;
+        cursor.skip_value(depth)?;
+        match cursor.since(value) {
+            "null" => Ok(()),
+            found => {
+                let field =
+                    self.nodes[node].fields.first().map_or("", |field| &self.fields.fields[*field].name);
+                Err(Fault::wrong_type(field, "an object on the way to it", &excerpt(found)))
+            }
+        }
+    }
+
+    /// A key that leads to an object occurs again: what was read under the first one does not count.
+    fn forget(&mut self, node: usize) {
+        for &field in &self.nodes[node].fields {
+            if self.literal_in[field] != self.record {
+                self.columns.clear(field);
+            }
+        }
+    }
+
+    /// Keeps a member as it stands, if unknown ones are kept.
+    #[inline(always)]
+    fn keep(&mut self, member: &str) {
+        if self.fields.keep_unknown {
+            if !self.rest.ends_with('{') {
+                self.rest.push(',');
+            }
+            self.rest.push_str(member);
+        }
+    }
+
+    /// Reads the value at the cursor into a field.
+    #[inline(always)]
+    fn field(&mut self, cursor: &mut Cursor<'_>, field: usize) -> Result<(), Fault> {
+        let kind = self.fields.fields[field].kind;
+        let first = cursor.peek();
+        if kind == FieldType::Number && first.is_some_and(|byte| byte.is_ascii_digit() || byte == b'-') {
+            let number = cursor.number()?;
+            let value = number.to_float();
+            if value.is_infinite() {
+                return Err(self.out_of_range(field, number.text));
+            }
+            self.columns.set_number(field, value);
+            return Ok(());
+        }
+        self.any_field(cursor, field, kind)
+    }
+
+    /// As [`JsonDecoder::field`], for everything but numbers where numbers are declared.
+    fn any_field(&mut self, cursor: &mut Cursor<'_>, field: usize, kind: FieldType) -> Result<(), Fault> {
+        let start = cursor.at;
+        match (kind, cursor.token()?) {
+            (_, Token::Null) => self.columns.clear(field),
+            (FieldType::Text | FieldType::Scalar, Token::String(string)) => {
+                self.columns.set_text(field, string.resolve(&mut self.buffer))?;
+            }
+            (FieldType::Integer, Token::Number(number)) if number.whole => match number.to_integer() {
+                Some(value) => self.columns.set_integer(field, value),
+                None => return Err(self.out_of_range(field, number.text)),
+            },
+            (FieldType::Boolean, Token::Boolean(value)) => self.columns.set_boolean(field, value),
+            (FieldType::Scalar, Token::Boolean(_) | Token::Number(_)) => {
+                self.columns.set_text(field, cursor.since(start))?;
+            }
+            (FieldType::Time(notation), Token::Number(number)) if time::takes_numbers(notation) => {
+                let time = time::from_number(notation, number);
+                self.time(field, notation, time, number.text)?;
+            }
+            (FieldType::Time(notation), Token::String(string)) if time::takes_text(notation) => {
+                let time = time::from_text(notation, string.resolve(&mut self.buffer));
+                self.time(field, notation, time, string.raw)?;
+            }
+            (_, token) => return Err(self.wrong_type(cursor, field, start, token)),
+        }
+        Ok(())
+    }
+
+    fn time(
+        &mut self,
+        field: usize,
+        notation: TimeNotation,
+        time: Result<i64, TimeError>,
+        found: &str,
+    ) -> Result<(), Fault> {
+        let name = &self.fields.fields[field].name;
+        let time_ms = time.map_err(|error| error.fault(name, notation, found))?;
+        self.columns.set_integer(field, time_ms);
+        Ok(())
+    }
+
+    #[cold]
+    fn wrong_type(&self, cursor: &mut Cursor<'_>, field: usize, start: usize, token: Token<'_>) -> Fault {
+        let spec = &self.fields.fields[field];
+        // The rest of the value may not even be JSON.
+        if matches!(token, Token::Object | Token::Array)
+            && let Err(fault) = cursor.skip_value(1)
+        {
+            return fault;
+        }
+        let what = match token {
+            Token::Null => "",
+            Token::Boolean(_) => "boolean ",
+            Token::Number(_) => "number ",
+            Token::String(_) => "text ",
+            Token::Object => "object ",
+            Token::Array => "array ",
+        };
+        let found = format!("{what}{}", excerpt(cursor.since(start)));
+        Fault::wrong_type(&spec.name, expectation(spec.kind), &found)
+    }
+
+    #[cold]
+    fn out_of_range(&self, field: usize, found: &str) -> Fault {
+        let spec = &self.fields.fields[field];
+        let range = if spec.kind == FieldType::Integer { "64-bit integers" } else { "64-bit floats" };
+        Fault::out_of_range(&spec.name, found, range)
+    }
+}
+
+#[cold]
+fn not_an_object(cursor: &mut Cursor<'_>) -> Fault {
+    let start = cursor.at;
+    match cursor.skip_value(0).and_then(|()| cursor.end()) {
+        Err(fault) => fault,
+        Ok(()) => {
+            let found = excerpt(cursor.since(start));
+            Fault::new(fault::NOT_AN_OBJECT, format!("expected a JSON object, found {found}"))
+        }
+    }
+}
+
+impl ReadRecord for JsonDecoder {
+    fn columns(&mut self) -> &mut Columns {
+        &mut self.columns
+    }
+
+    fn read(&mut self, text: &str) -> Result<(), Fault> {
+        self.record += 1;
+        self.rest.clear();
+        let mut cursor = Cursor::new(text);
+        cursor.skip_space();
+        if cursor.peek() != Some(b'{') {
+            return Err(not_an_object(&mut cursor));
+        }
+        self.object(&mut cursor, 0, 1)?;
+        cursor.end()?;
+        if self.fields.keep_unknown && self.rest != "{}" {
+            self.columns.set_text(self.fields.fields.len(), &self.rest)?;
+        }
+        Ok(())
+    }
+}
+
+impl Decode for JsonDecoder {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn decode(&mut self, block: &RecordBlock) -> Decoded {
+        let schema = self.schema.clone();
+        decode_block(self, &schema, block)
+    }
+}

@@ -1,0 +1,168 @@
+//! The keys that are looked for, as a tree of objects, with a guess which key comes next.
+//!
+//! Producers write the keys of an object in the same order nearly every time. So each object of the tree remembers
+//! for each key which one followed it last time, and the guess is one comparison of a few bytes. A wrong guess costs a
+//! look-up by name and changes nothing else.
+
+use std::collections::BTreeMap;
+use streamfold_flow::schema::RowSchema;
+
+use super::token::Cursor;
+
+/// What a key leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Nothing that is asked for.
+    Unknown,
+    /// The value of a field.
+    Field(usize),
+    /// The value of a field whose name has dots: a key with just these dots.
+    Literal(usize),
+    /// The value of a field whose name has dots: the end of its path.
+    Path(usize),
+    /// An object that has fields.
+    Object(usize),
+}
+
+#[derive(Debug)]
+struct Key {
+    /// The first eight bytes of `token` (or all, if they are fewer), and which of them count.
+    head: u64,
+    mask: u64,
+    /// The key with quotes and colon; empty if it cannot be guessed.
+    token: Box<[u8]>,
+    target: Target,
+    /// The key that followed this one last time.
+    next: usize,
+}
+
+impl Key {
+    /// Whether the key stands at the cursor.
+    #[inline(always)]
+    fn found(&self, cursor: &Cursor<'_>) -> bool {
+        !self.token.is_empty() && cursor.starts_with(&self.token)
+    }
+}
+
+/// An object with keys that are looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    keys: Vec<Key>,
+    /// Place of each key's name in `keys`.
+    by_name: BTreeMap<Box<str>, usize>,
+    /// The key that came first last time.
+    first: usize,
+    /// Fields in it, at whatever depth.
+    pub(crate) fields: Vec<usize>,
+    /// The record in which it was entered last.
+    pub(crate) entered_in: u64,
+}
+
+/// Keys that are not asked for are remembered up to so many in each object, so that they can be guessed, too.
+const UNKNOWN_KEYS_MAX: usize = 256;
+
+/// No key: the guess before the first.
+pub(crate) const START: usize = usize::MAX;
+
+impl Node {
+    fn add(&mut self, name: &str, target: Target) {
+        let token = format!("\"{name}\":").into_bytes();
+        let mut head = [0; 8];
+        let length = token.len().min(8);
+        head[..length].copy_from_slice(&token[..length]);
+        let next = self.keys.len() + 1;
+        // A name that JSON writes with escapes does not stand there byte for byte: it is never guessed.
+        let plain = !name.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+        let token = if plain { token.into() } else { Box::default() };
+        self.by_name.insert(name.into(), self.keys.len());
+        self.keys.push(Key {
+            head: u64::from_le_bytes(head),
+            mask: u64::MAX >> (64 - 8 * length),
+            token,
+            target,
+            next,
+        });
+    }
+
+    /// If the key that is expected after `last`, or the one after that, stands at the cursor: its place. The cursor
+    /// is then behind the colon.
+    #[inline(always)]
+    pub(crate) fn guess(&self, cursor: &mut Cursor<'_>, last: usize) -> Option<usize> {
+        let mut next = self.keys.get(last).map_or(self.first, |key| key.next);
+        for _ in 0..2 {
+            let key = self.keys.get(next)?;
+            let likely = cursor.eight().is_none_or(|chunk| chunk & key.mask == key.head);
+            if likely && key.found(cursor) {
+                cursor.at += key.token.len();
+                return Some(next);
+            }
+            next = key.next;
+        }
+        None
+    }
+
+    /// The place of the key of this name, remembered as the one that follows `last`; `None` if it is unknown and too
+    /// many are.
+    pub(crate) fn look_up(&mut self, name: &str, plain: bool, last: usize) -> Option<usize> {
+        let found = match self.by_name.get(name) {
+            Some(place) => *place,
+            // A name that is written with escapes is never found by its bytes.
+            None if plain && self.keys.len() < UNKNOWN_KEYS_MAX + self.fields.len() => {
+                self.add(name, Target::Unknown);
+                self.keys.len() - 1
+            }
+            None => return None,
+        };
+        match self.keys.get_mut(last) {
+            Some(key) => key.next = found,
+            None => self.first = found,
+        }
+        Some(found)
+    }
+
+    #[inline(always)]
+    pub(crate) fn target(&self, place: usize) -> Target {
+        self.keys[place].target
+    }
+}
+
+/// The tree of objects that the fields of a schema lie in; the first is the record itself.
+pub(crate) fn tree(schema: &RowSchema) -> Vec<Node> {
+    let declared = |name: &str| schema.fields.iter().any(|field| field.name == name);
+    let mut nodes = vec![Node::default()];
+    for (field, spec) in schema.fields.iter().enumerate() {
+        let dotted = spec.name.contains('.');
+        nodes[0].add(&spec.name, if dotted { Target::Literal(field) } else { Target::Field(field) });
+        nodes[0].fields.push(field);
+    }
+    for (field, spec) in schema.fields.iter().enumerate() {
+        let prefixes = || spec.name.match_indices('.').map(|(dot, _)| &spec.name[..dot]);
+        if prefixes().any(declared) {
+            continue;
+        }
+        let mut node = 0;
+        let mut start = 0;
+        for prefix in prefixes() {
+            node = object(&mut nodes, node, &prefix[start..]);
+            nodes[node].fields.push(field);
+            start = prefix.len() + 1;
+        }
+        if start > 0 {
+            nodes[node].add(&spec.name[start..], Target::Path(field));
+        }
+    }
+    nodes
+}
+
+/// The object under this key of a node; made if it is not there yet.
+fn object(nodes: &mut Vec<Node>, node: usize, key: &str) -> usize {
+    if let Some(place) = nodes[node].by_name.get(key)
+        && let Target::Object(child) = nodes[node].keys[*place].target
+    {
+        return child;
+    }
+    let child = nodes.len();
+    nodes.push(Node::default());
+    nodes[node].add(key, Target::Object(child));
+    child
+}
