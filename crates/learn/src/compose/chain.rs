@@ -3,8 +3,8 @@
 //! `predict` transforms the row with what the transformers have learnt so far and changes nothing. `learn` goes
 //! through the chain once: each transformer learns the row first and transforms it then, so that the next stage and
 //! the model learn from a row that is prepared with all that is known. An event is thus predicted by a chain that has
-//! not seen it. A target that teaches the model nothing (see [`Regressor::learn`]) teaches the transformers nothing
-//! either.
+//! not seen it. A target that is not finite teaches the transformers nothing either; from an event of a class beyond
+//! what the model can tell apart they do learn.
 
 use crate::features::{Row, RowBuffer};
 use crate::model::{AnyModel, Assignment, Classifier, Clusterer, Regressor, Transformer};

@@ -1,0 +1,137 @@
+//! The conformance suite: what every model and transformer must hold, whoever wrote it.
+//!
+//! Each check builds the model anew from its registry entry, feeds it seeded streams and says what went wrong. That
+//! the input is not changed needs no check: rows are borrowed immutably. A panic is a failure of the check it
+//! happens in.
+//!
+//! ```
+//! use streamfold_learn::{checks, registry};
+//!
+//! let entry = registry::model("logistic_regression").ok_or("no such model")?;
+//! let failures = checks::check_model(entry, &[])?;
+//! assert!(failures.is_empty(), "{failures:?}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod laws;
+mod stream;
+mod subject;
+
+use crate::features::Schema;
+use crate::params::{ParamError, ParamValue};
+use crate::registry::{ModelEntry, TransformerEntry};
+use subject::{Subject, TransformerSubject};
+
+/// A law and its check.
+#[derive(Clone, Copy)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// What must hold.
+    pub law: &'static str,
+    run: fn(&Candidate<'_>) -> Result<(), String>,
+}
+
+/// A check that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The check's name.
+    pub check: &'static str,
+    /// What must hold.
+    pub law: &'static str,
+    /// What happened instead.
+    pub reason: String,
+}
+
+type Build<'a> = dyn Fn(&Schema) -> Result<Box<dyn Subject>, ParamError> + 'a;
+
+/// What is checked.
+struct Candidate<'a> {
+    /// Builds it for rows of a schema.
+    build: &'a Build<'a>,
+    /// Classes that the streams have.
+    classes: usize,
+    /// Whether its answers have one shape whatever the order of the features (a transformer's rows do not).
+    ordered: bool,
+}
+
+/// All checks.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "predict_before_learn",
+        law: "a model that has learnt nothing gives a valid answer",
+        run: laws::predict_before_learn,
+    },
+    Check {
+        name: "awkward_rows",
+        law: "missing, infinite, huge, constant and unscaled features and targets leave answers valid and state finite",
+        run: laws::awkward_rows,
+    },
+    Check { name: "no_features", law: "a schema without features is a schema", run: laws::no_features },
+    Check {
+        name: "odd_classes",
+        law: "a stream of one class is a stream, and a class beyond the bound does no harm",
+        run: laws::odd_classes,
+    },
+    Check {
+        name: "predict_changes_nothing",
+        law: "predicting leaves every byte of the state",
+        run: laws::predict_changes_nothing,
+    },
+    Check {
+        name: "nothing_to_learn",
+        law: "a target that is not finite and a weight that is not positive teach nothing",
+        run: laws::nothing_to_learn,
+    },
+    Check { name: "same_seed", law: "the same events and seed give the same bits", run: laws::same_seed },
+    Check {
+        name: "save_and_load",
+        law: "saved and loaded in the middle, it goes on with the same bits",
+        run: laws::save_and_load,
+    },
+    Check {
+        name: "feature_order",
+        law: "the order of the features does not matter (to a relative 1e-9)",
+        run: laws::feature_order,
+    },
+    Check {
+        name: "memory_bounded",
+        law: "the state does not grow between 20,000 and 100,000 events of a bounded stream",
+        run: laws::memory_bounded,
+    },
+    Check {
+        name: "foreign_bytes",
+        law: "cut, changed and random snapshots are an error or a state that answers validly and learns",
+        run: laws::foreign_bytes,
+    },
+];
+
+/// Checks a model with these parameters.
+pub fn check_model(entry: &ModelEntry, given: &[(String, ParamValue)]) -> Result<Vec<Failure>, ParamError> {
+    let values = entry.values(given)?;
+    let classes = entry.classes_max(&values).unwrap_or(3).min(3);
+    let build =
+        |schema: &Schema| (entry.build)(schema, &values, 7).map(|model| Box::new(model) as Box<dyn Subject>);
+    Ok(run(&Candidate { build: &build, classes, ordered: true }))
+}
+
+/// Checks a transformer with these parameters.
+pub fn check_transformer(
+    entry: &TransformerEntry,
+    given: &[(String, ParamValue)],
+) -> Result<Vec<Failure>, ParamError> {
+    let values = entry.values(given)?;
+    let build = |schema: &Schema| {
+        let transformer = (entry.build)(schema, &values, 7)?;
+        Ok(Box::new(TransformerSubject(transformer)) as Box<dyn Subject>)
+    };
+    Ok(run(&Candidate { build: &build, classes: 3, ordered: false }))
+}
+
+fn run(candidate: &Candidate<'_>) -> Vec<Failure> {
+    let failure = |check: &Check| {
+        let reason = (check.run)(candidate).err()?;
+        Some(Failure { check: check.name, law: check.law, reason })
+    };
+    CHECKS.iter().filter_map(failure).collect()
+}

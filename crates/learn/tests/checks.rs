@@ -1,0 +1,154 @@
+//! The conformance suite finds what it is there to find: a model with one planted fault fails the check that is named
+//! for it, and the same model without a fault passes them all.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use streamfold_learn::checks::{CHECKS, check_model};
+use streamfold_learn::features::{Row, Schema};
+use streamfold_learn::model::{AnyModel, Regressor, Task};
+use streamfold_learn::params::{Param, ParamError, ParamKind, ParamValue, Values};
+use streamfold_learn::registry::{ClassesMax, ModelEntry};
+use streamfold_learn::snapshot::{Reader, Snapshot, SnapshotError, Writer};
+
+/// The checks and the faults that each must find. `predict_before_learn` and so on are the names in [`CHECKS`].
+const FAULT: Param = Param {
+    name: "fault",
+    kind: ParamKind::Choice {
+        of: &[
+            "none",
+            "predict_before_learn",
+            "awkward_rows",
+            "no_features",
+            "predict_changes_nothing",
+            "nothing_to_learn",
+            "same_seed",
+            "save_and_load",
+            "feature_order",
+            "memory_bounded",
+            "foreign_bytes",
+        ],
+        default: "none",
+    },
+    doc: "The fault.",
+    default_from: "A model without a fault.",
+};
+
+const ENTRY: ModelEntry = ModelEntry {
+    name: "faulty",
+    task: Task::Regression,
+    summary: "Predicts the mean of targets and first features, with a fault.",
+    doc: "",
+    meaning_version: 1,
+    params: &[FAULT],
+    classes_max: ClassesMax::None,
+    reads_categories: false,
+    build: |schema, values, _seed| build(schema, values),
+};
+
+/// A stand-in for a clock or a random seed.
+static BUILT: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Default)]
+struct Faulty {
+    fault: String,
+    features: usize,
+    events: f64,
+    sum: f64,
+    kept: Vec<f64>,
+    asked: Cell<u64>,
+    forgotten: f64,
+}
+
+fn build(schema: &Schema, values: &Values) -> Result<AnyModel, ParamError> {
+    let fault = values.choice(&FAULT);
+    if fault == "no_features" && schema.numeric.is_empty() {
+        return Err(ParamError::Features { owner: "faulty".into(), reason: "there are none".into() });
+    }
+    let sum = if fault == "same_seed" { BUILT.fetch_add(1, Ordering::Relaxed) as f64 } else { 0.0 };
+    Ok(AnyModel::Regressor(Box::new(Faulty {
+        fault,
+        features: schema.numeric.len(),
+        sum,
+        ..Faulty::default()
+    })))
+}
+
+impl Faulty {
+    fn has(&self, fault: &str) -> bool {
+        self.fault == fault
+    }
+}
+
+impl Regressor for Faulty {
+    fn predict(&self, row: Row<'_>) -> f64 {
+        if self.has("predict_changes_nothing") {
+            self.asked.set(self.asked.get() + 1);
+        }
+        let events = if self.has("predict_before_learn") { self.events } else { self.events.max(1.0) };
+        let order = match row.numeric.first() {
+            Some(first) if self.has("feature_order") && first.abs() < 1e9 => *first,
+            _ => 0.0,
+        };
+        let mean = self.sum / events + self.forgotten + order;
+        let overflows =
+            self.has("awkward_rows") || self.has("foreign_bytes") || self.has("predict_before_learn");
+        if overflows || mean.is_finite() { mean } else { 0.0 }
+    }
+
+    fn learn(&mut self, row: Row<'_>, target: f64, weight: f64) {
+        let nothing = !target.is_finite() || weight.is_nan() || weight <= 0.0;
+        if nothing && !self.has("nothing_to_learn") {
+            return;
+        }
+        self.events += 1.0;
+        let tame = |value: f64| if value.is_finite() { value.clamp(-1e100, 1e100) } else { 0.0 };
+        self.sum += if self.has("awkward_rows") { row.numeric.iter().sum() } else { tame(target) };
+        if self.has("memory_bounded") {
+            self.kept.push(1.0);
+        }
+        if self.has("save_and_load") {
+            self.forgotten += 1.0;
+        }
+    }
+}
+
+impl Snapshot for Faulty {
+    fn save(&self, out: &mut Writer) {
+        out.version(1);
+        out.unsigned(self.features as u64);
+        out.float(self.events);
+        out.float(self.sum);
+        out.floats(&self.kept);
+        out.unsigned(self.asked.get());
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        from.version(1)?;
+        from.expect_length(self.features, "features")?;
+        let trusting = self.has("foreign_bytes");
+        self.events = if trusting { from.float()? } else { from.finite_not_negative()? };
+        self.sum = if trusting { from.float()? } else { from.finite()? };
+        self.kept = from.floats()?;
+        self.asked = Cell::new(from.unsigned()?);
+        Ok(())
+    }
+}
+
+#[test]
+fn each_planted_fault_is_found_by_its_check() {
+    let ParamKind::Choice { of: faults, .. } = FAULT.kind else { unreachable!("it is a choice") };
+    for fault in faults {
+        let given = [(FAULT.name.to_owned(), ParamValue::Text((*fault).to_owned()))];
+        let failures = check_model(&ENTRY, &given).unwrap();
+        if *fault == "none" {
+            assert!(failures.is_empty(), "{failures:#?}");
+        } else {
+            assert!(
+                failures.iter().any(|failure| failure.check == *fault),
+                "{fault} was not found: {failures:#?}"
+            );
+        }
+    }
+    // Odd classes are a matter of classifiers, which this model is not.
+    assert_eq!(CHECKS.len(), faults.len());
+}
