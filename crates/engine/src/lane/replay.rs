@@ -61,8 +61,7 @@ impl Lane {
     /// Folds along the journal as far as the records are there. At its end the lane is live.
     pub(super) fn replay_step(&mut self) -> Result<(), LaneError> {
         let Some(mut replay) = self.replay.take() else { return Ok(()) };
-        loop {
-            let Some(record) = replay.records.front() else { break };
+        while let Some(record) = replay.records.front() {
             if replay.seen.len() != record.partitions.len() {
                 replay.seen = vec![(0, 0); record.partitions.len()];
             }

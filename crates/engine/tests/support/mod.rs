@@ -256,6 +256,11 @@ impl Setup {
             },
             metrics: MetricsPlan { every_events: 7, window_events: 5 },
             dead_letters: self.dead_letters.clone(),
+            topics: OutputTopics {
+                predictions: TopicName::Owned("predictions"),
+                dead_letters: TopicName::Owned("dead-letters"),
+                metrics: TopicName::Owned("metrics"),
+            },
             limits: self.limits.clone(),
             timing: self.timing.clone(),
             meaning: vec![("name".into(), "test".into())],
