@@ -3,8 +3,8 @@
 use super::model::build_model;
 use super::topics::{OutputTopics, TopicName, is_owned};
 use super::{
-    Catalog, DeadLetterPlan, FormatPlan, InputPlan, KafkaProperties, Limits, MetricsPlan, OutputPlan, Plan,
-    Timing,
+    Catalog, DeadLetterPlan, FormatPlan, InputPlan, KafkaProperties, LabelPlan, Limits, MetricsPlan,
+    OutputPlan, Plan, Timing,
 };
 use super::{inputs, kafka, label, meaning};
 use crate::spec::keys::{self, Key};
@@ -49,8 +49,8 @@ fn build(spec: &Spec, catalog: &Catalog, problems: &mut Problems) -> Plan {
         inputs,
         features,
         task: model.task.unwrap_or(Task::Regression),
+        output: builder.output(model.task, label.as_ref()),
         label,
-        output: builder.output(model.task),
         metrics: builder.metrics(),
         dead_letters: builder.dead_letters(),
         limits: builder.limits(),
@@ -124,7 +124,7 @@ impl Builder<'_> {
         let mut whole = true;
         for entry in &stage.options {
             let path = option_path(stage, &entry.name);
-            match option_text(&entry.node.value) {
+            match option_text(stage, &entry.node.value) {
                 _ if !format.options.contains(&entry.name.as_str()) => {
                     whole = false;
                     let noted = self.problems.add(
@@ -154,7 +154,7 @@ impl Builder<'_> {
         part.stages(key).first().map_or(part.place, |stage: &Stage| stage.kind.place)
     }
 
-    fn output(&mut self, task: Option<Task>) -> OutputPlan {
+    fn output(&mut self, task: Option<Task>, label: Option<&LabelPlan>) -> OutputPlan {
         let part = &self.spec.output;
         let texts = |key| part.items(key).iter().map(|item| item.text.clone()).collect::<Vec<_>>();
         let scores = part.boolean(&keys::SCORES);
@@ -167,7 +167,7 @@ impl Builder<'_> {
                 self.problems.add(item.place, part.path(&keys::HEADERS), message);
             }
         }
-        let own = task.map_or_else(Vec::new, |task| own_columns(task, true, true));
+        let own = task.map_or(&[][..], own_columns);
         for item in part.items(&keys::INCLUDE) {
             if own.contains(&item.text.as_str()) {
                 let message = format!("the answer has a field {:?} of its own", item.text);
@@ -181,10 +181,13 @@ impl Builder<'_> {
             headers: texts(&keys::HEADERS),
             scores,
         };
-        let positive = self.spec.label.text_given(&keys::POSITIVE).is_some();
+        if scores && plan.format.name != "json" && label.is_some_and(|label| label.classes.is_empty()) {
+            let message = format!("{} has fixed columns, and no class is known in advance", plan.format.name);
+            self.wrong(part, &keys::SCORES, message, "name the classes in label.classes");
+        }
         if let (Some(task), Some(format)) =
             (task, self.catalog.formats.iter().find(|format| format.name == plan.format.name))
-            && let Err(reason) = (format.encoder)(&columns(&plan, task, positive), &plan.format.options)
+            && let Err(reason) = (format.encoder)(&columns(&plan, task, label), &plan.format.options)
         {
             let place = Self::format_place(part, &keys::OUTPUT_FORMAT);
             self.problems.add(place, part.path(&keys::OUTPUT_FORMAT), reason);
@@ -290,23 +293,30 @@ impl Builder<'_> {
     }
 }
 
-/// The fields that an answer has of its own, in their order.
-fn own_columns(task: Task, positive: bool, scores: bool) -> Vec<&'static str> {
+/// The fields that an answer may have of its own, in their order.
+fn own_columns(task: Task) -> &'static [&'static str] {
     match task {
-        Task::Regression => vec!["prediction"],
-        Task::Clustering => vec!["prediction", "distance"],
-        Task::Classification => {
-            let optional = [("score", positive), ("scores", scores)];
-            let optional = optional.into_iter().filter(|(_, there)| *there).map(|(name, _)| name);
-            ["prediction", "probability"].into_iter().chain(optional).collect()
-        }
+        Task::Regression => &["prediction"],
+        Task::Clustering => &["prediction", "distance"],
+        Task::Classification => &["prediction", "probability", "score", "scores"],
     }
 }
 
-/// All fields of an answer.
-pub(super) fn columns(output: &OutputPlan, task: Task, positive: bool) -> Vec<String> {
-    let own = own_columns(task, positive, output.scores).into_iter().map(str::to_owned);
-    output.include.iter().cloned().chain(own).collect()
+/// All columns of an answer, for formats that fix them in advance: scores have one for each class that is known.
+pub(super) fn columns(output: &OutputPlan, task: Task, label: Option<&LabelPlan>) -> Vec<String> {
+    let mut columns = output.include.clone();
+    for name in own_columns(task) {
+        match *name {
+            "score" if label.is_none_or(|label| label.positive.is_none()) => {}
+            "scores" if !output.scores => {}
+            "scores" => {
+                let classes = label.map_or(&[][..], |label| &label.classes);
+                columns.extend(classes.iter().map(|class| format!("scores.{class}")));
+            }
+            name => columns.push(name.to_owned()),
+        }
+    }
+    columns
 }
 
 fn known_options(options: &[&str]) -> String {
@@ -316,13 +326,25 @@ fn known_options(options: &[&str]) -> String {
     }
 }
 
-/// An option's value as the format reads it; a list is separated by commas.
-pub(super) fn option_text(value: &Value) -> Option<String> {
-    match value {
-        Value::List(items) => {
-            let items: Option<Vec<_>> = items.iter().map(|item| item.value.scalar_text()).collect();
-            Some(items?.join(","))
-        }
-        other => other.scalar_text(),
+/// An option's value as the format reads it. A list becomes one line, with the `delimiter` that is given beside it, so
+/// that it reads like a line of the records themselves.
+pub(super) fn option_text(stage: &Stage, value: &Value) -> Option<String> {
+    let Value::List(items) = value else { return value.scalar_text() };
+    let delimiter = stage.options.iter().find(|entry| entry.name == "delimiter");
+    let delimiter = match delimiter.and_then(|entry| entry.node.value.scalar_text()) {
+        Some(tab) if tab == "tab" => "\t".to_owned(),
+        Some(delimiter) => delimiter,
+        None => ",".to_owned(),
+    };
+    let items: Option<Vec<_>> =
+        items.iter().map(|item| Some(quoted(item.value.scalar_text()?, &delimiter))).collect();
+    Some(items?.join(&delimiter))
+}
+
+fn quoted(item: String, delimiter: &str) -> String {
+    if item.contains(delimiter) || item.contains(['"', '\r', '\n']) {
+        format!("\"{}\"", item.replace('"', "\"\""))
+    } else {
+        item
     }
 }

@@ -91,7 +91,7 @@ fn canonical(kind: Kind, setting: &Setting) -> Value {
 
 fn stage(stage: &Stage) -> Value {
     let options: BTreeMap<_, _> =
-        stage.options.iter().map(|entry| (&entry.name, option_text(&entry.node.value))).collect();
+        stage.options.iter().map(|entry| (&entry.name, option_text(stage, &entry.node.value))).collect();
     if options.is_empty() {
         json!(stage.kind.text)
     } else {

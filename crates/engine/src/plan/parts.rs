@@ -4,10 +4,9 @@ use super::build::columns;
 use super::{Catalog, CatalogFormat, Parts, Plan};
 
 impl Plan {
-    /// The fields of an answer, in their order.
+    /// The columns of an answer, in their order.
     pub fn output_columns(&self) -> Vec<String> {
-        let positive = self.label.as_ref().is_some_and(|label| label.positive.is_some());
-        columns(&self.output, self.task, positive)
+        columns(&self.output, self.task, self.label.as_ref())
     }
 
     /// Everything that reads, writes and learns, fresh. Only fails where the catalog is not the one that the plan was
