@@ -219,7 +219,7 @@ fn null_buffer(nulls: &[u32], rows: usize) -> Option<NullBuffer> {
     if nulls.is_empty() {
         return None;
     }
-    let mut bits = vec![0xff; rows.div_ceil(8)];
+    let mut bits = vec![0xffu8; rows.div_ceil(8)];
     for &row in nulls {
         bits[row as usize / 8] &= !(1 << (row % 8));
     }
@@ -232,6 +232,14 @@ mod tests {
     use arrow_array::Array;
     use arrow_array::cast::AsArray;
     use streamfold_flow::schema::{FieldSpec, RowSchema};
+
+    #[test]
+    fn nulls_are_where_they_belong() {
+        let nulls = null_buffer(&[0, 7, 8, 21], 23).unwrap();
+        let found: Vec<_> = (0..23u32).filter(|row| nulls.is_null(*row as usize)).collect();
+        assert_eq!((nulls.null_count(), found), (4, vec![0, 7, 8, 21]));
+        assert!(null_buffer(&[], 23).is_none());
+    }
 
     #[test]
     fn dropped_rows_leave_nothing_behind() {

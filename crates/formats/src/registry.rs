@@ -9,6 +9,13 @@ pub const FORMATS: &[FormatEntry] = &[crate::json::ENTRY, crate::csv::ENTRY];
 /// Options of a format as a pipeline file gives them: names and values.
 pub type Options = [(String, String)];
 
+/// Builds a decoder of these fields.
+pub type DecoderBuilder = fn(&RowSchema, &Options) -> Result<Box<dyn Decode>, FormatError>;
+
+/// Builds an encoder. Formats without names in their records write these columns, in this order; the others write the
+/// fields that they are given.
+pub type EncoderBuilder = fn(&[String], &Options) -> Result<Box<dyn Encode>, FormatError>;
+
 /// A format.
 pub struct FormatEntry {
     /// Its name in pipeline files.
@@ -17,11 +24,10 @@ pub struct FormatEntry {
     pub summary: &'static str,
     /// The options that it knows.
     pub options: &'static [OptionEntry],
-    /// Builds a decoder of these fields.
-    pub decoder: fn(&RowSchema, &Options) -> Result<Box<dyn Decode>, FormatError>,
-    /// Builds an encoder. Formats without names in their records write these columns, in this order; the others
-    /// write the fields that they are given.
-    pub encoder: fn(&[String], &Options) -> Result<Box<dyn Encode>, FormatError>,
+    /// Builds a decoder.
+    pub decoder: DecoderBuilder,
+    /// Builds an encoder.
+    pub encoder: EncoderBuilder,
 }
 
 /// An option of a format.

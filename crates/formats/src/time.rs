@@ -119,7 +119,7 @@ fn scaled(digits: u128, exponent: i32) -> Option<(u128, bool)> {
         _ if digits == 0 => Some((0, false)),
         (0.., Some(power)) => Some((digits.checked_mul(power)?, false)),
         (0.., None) => None,
-        (_, Some(power)) => Some((digits / power, digits % power != 0)),
+        (_, Some(power)) => Some((digits / power, !digits.is_multiple_of(power))),
         (_, None) => Some((0, true)),
     }
 }
