@@ -1,0 +1,15 @@
+//! Checkers that look at a world when it has come to its end: each in a file of its own, none knows how the world
+//! came about.
+
+mod journal;
+mod outputs;
+mod refold;
+
+use crate::world::World;
+
+/// Everything that must hold at the end.
+pub fn all(world: &World) -> Result<(), String> {
+    outputs::check(world)?;
+    let journals = journal::check(world)?;
+    refold::check(world, &journals)
+}

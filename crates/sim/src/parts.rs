@@ -1,0 +1,42 @@
+//! What the lanes of a scenario are built from: the JSON format, the registry's models, and an identity.
+
+use crate::scenario::Scenario;
+use streamfold_engine::journal::TopicIdentity;
+use streamfold_engine::lane::Identity;
+use streamfold_engine::plan::{Catalog, CatalogFormat, Parts, Plan};
+use streamfold_flow::rows::{Decode, Encode};
+use streamfold_flow::schema::RowSchema;
+use streamfold_formats::json;
+
+type Options = [(String, String)];
+
+fn decoder(schema: &RowSchema, options: &Options) -> Result<Box<dyn Decode>, String> {
+    (json::ENTRY.decoder)(schema, options).map_err(|error| error.to_string())
+}
+
+fn encoder(columns: &[String], options: &Options) -> Result<Box<dyn Encode>, String> {
+    (json::ENTRY.encoder)(columns, options).map_err(|error| error.to_string())
+}
+
+/// Decoders, encoders and the model, fresh.
+pub fn parts(plan: &Plan) -> Result<Parts, String> {
+    let json = CatalogFormat { name: "json", options: Vec::new(), decoder, encoder };
+    plan.parts(&Catalog { formats: vec![json] })
+}
+
+/// Who a lane is.
+pub fn identity(scenario: &Scenario, lane: u32, run_id: u64) -> Identity {
+    let topic = |(input, partitions): (&streamfold_engine::plan::InputPlan, &i32)| TopicIdentity {
+        name: input.topic.clone(),
+        topic_id: String::new(),
+        partitions: *partitions,
+    };
+    Identity {
+        cluster_id: "simulated".to_owned(),
+        topics: scenario.plan.inputs.iter().zip(&scenario.partitions).map(topic).collect(),
+        prediction_partitions: Some(scenario.partitions[0]),
+        lane,
+        generation: 1,
+        run_id,
+    }
+}
