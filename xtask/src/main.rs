@@ -18,11 +18,15 @@ enum Chore {
     Check,
     /// Measure the whole way on a real Kafka beside the bare client and beside Python
     Bench(bench::Options),
+    /// One of the programs that the benchmark starts
+    #[command(subcommand, hide = true)]
+    BenchClient(bench::client::Client),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Check => check::run(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::BenchClient(client) => bench::client::run(&client),
     }
 }

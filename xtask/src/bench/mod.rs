@@ -5,8 +5,10 @@
 //! the same way, from outside: between the first and the last committed offset of its group. The programs take turns,
 //! for several rounds, so that what disturbs the machine disturbs all of them.
 
+pub mod client;
 mod programs;
 mod report;
+mod stages;
 
 use crate::check::root;
 use anyhow::{Context, ensure};
@@ -14,6 +16,9 @@ use programs::{Measure, Program};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use streamfold_testkit::KafkaBroker;
+
+/// Enough for a second or so in each stage.
+const STAGE_EVENTS: u64 = 500_000;
 
 /// Settings of the benchmark.
 #[derive(clap::Args)]
@@ -36,6 +41,9 @@ pub struct Options {
     /// Leave Python out
     #[arg(long)]
     no_python: bool,
+    /// Only where the time goes inside: no Kafka, no other programs
+    #[arg(long)]
+    only_stages: bool,
 }
 
 /// What the programs run with.
@@ -53,6 +61,17 @@ pub struct Stage {
 
 /// Measures and prints.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    if !options.only_stages {
+        whole_way(options)?;
+    }
+    let events = programs::print(STAGE_EVENTS, options.seed)?;
+    let events: Vec<&[u8]> = events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    let pipeline = programs::pipeline("localhost:9092", "events", "bench", "answers");
+    report::print_stages(&stages::measure(&pipeline, &events, options.rounds)?);
+    Ok(())
+}
+
+fn whole_way(options: &Options) -> anyhow::Result<()> {
     let builds = build()?;
     // Kept alive to the end.
     let (bootstrap, _broker) = match &options.bootstrap_servers {
@@ -67,13 +86,15 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(&run);
     std::fs::create_dir_all(&folder)?;
     let python = if options.no_python { None } else { Some(python()?) };
-    let stage = Stage { bootstrap, topic: format!("{run}-events"), run, builds, folder, python };
+    let topic = format!("{run}-events");
+    let stage = Stage { bootstrap, topic, run, builds, folder, python };
 
     eprintln!("writing {} events", options.events);
     programs::fill(&stage, options.events, options.seed)?;
     let measures = take_turns(&stage, options)?;
     std::fs::remove_dir_all(&stage.folder)?;
-    report::print(&stage, options, &measures)
+    report::print(&stage, options, &measures);
+    Ok(())
 }
 
 fn take_turns(stage: &Stage, options: &Options) -> anyhow::Result<Vec<(Program, Vec<Measure>)>> {

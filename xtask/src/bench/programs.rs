@@ -54,13 +54,13 @@ impl Program {
         let events = events.to_string();
         Ok(match self {
             Program::Bare => {
-                let mut command = client(stage);
+                let mut command = client()?;
                 command.args(["bare", &stage.bootstrap, &stage.topic, &output, group, &events]);
                 command
             }
             Program::Streamfold => {
                 let file = stage.folder.join(format!("{group}.toml"));
-                std::fs::write(&file, pipeline(stage, group, &output))?;
+                std::fs::write(&file, pipeline(&stage.bootstrap, &stage.topic, group, &output))?;
                 let mut command = Command::new(stage.builds.join("streamfold"));
                 command.arg("run").arg(file).arg("--until-end");
                 command
@@ -94,29 +94,39 @@ impl fmt::Display for Measure {
     }
 }
 
-fn client(stage: &Stage) -> Command {
-    Command::new(stage.builds.join("examples/bench_client"))
+/// This program again, as one of those in [`super::client`].
+fn client() -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("bench-client");
+    Ok(command)
+}
+
+/// The events as text, one a line.
+pub fn print(events: u64, seed: u64) -> anyhow::Result<Vec<u8>> {
+    let output = client()?.args(["print", &events.to_string(), &seed.to_string()]).output()?;
+    ensure!(output.status.success(), "no events were printed");
+    Ok(output.stdout)
 }
 
 /// Writes the events.
 pub fn fill(stage: &Stage, events: u64, seed: u64) -> anyhow::Result<()> {
     let (events, seed) = (events.to_string(), seed.to_string());
-    let status = client(stage).args(["fill", &stage.bootstrap, &stage.topic, &events, &seed]).status()?;
+    let status = client()?.args(["fill", &stage.bootstrap, &stage.topic, &events, &seed]).status()?;
     ensure!(status.success(), "the events could not be written");
     Ok(())
 }
 
 /// The pipeline file: everything that is not said is the default.
-pub fn pipeline(stage: &Stage, name: &str, output: &str) -> String {
+pub fn pipeline(bootstrap: &str, topic: &str, name: &str, output: &str) -> String {
     let features: Vec<String> = (0..10).map(|place| format!("\"x{place}\"")).collect();
     format!(
         "name = \"{name}\"
 
 [kafka]
-\"bootstrap.servers\" = \"{}\"
+\"bootstrap.servers\" = \"{bootstrap}\"
 
 [input.events]
-topic = \"{}\"
+topic = \"{topic}\"
 
 [features]
 numeric = [{}]
@@ -131,8 +141,6 @@ kind = \"linear_regression\"
 topic = \"{output}\"
 include = [\"id\"]
 ",
-        stage.bootstrap,
-        stage.topic,
         features.join(", ")
     )
 }
@@ -142,7 +150,7 @@ pub fn measure(stage: &Stage, program: Program, round: usize, events: u64) -> an
     let group = format!("{}-{}-{round}", stage.run, program.name());
     let mut running = program.command(stage, &group, events)?.stdout(Stdio::null()).spawn()?;
     let pid = running.id().to_string();
-    let seen = client(stage)
+    let seen = client()?
         .args(["watch", &stage.bootstrap, &stage.topic, &group, &events.to_string(), &pid])
         .stderr(Stdio::inherit())
         .output();

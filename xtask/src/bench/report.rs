@@ -1,12 +1,13 @@
 //! The table, with everything that is needed to judge it and to measure it again.
 
 use super::programs::{Measure, Program};
+use super::stages::Stages;
 use super::{Options, Stage};
 use std::fs;
 use std::process::Command;
 
 /// Prints the table in Markdown.
-pub fn print(stage: &Stage, options: &Options, measures: &[(Program, Vec<Measure>)]) -> anyhow::Result<()> {
+pub fn print(stage: &Stage, options: &Options, measures: &[(Program, Vec<Measure>)]) {
     let median_of = |wanted: Program| {
         let measures = measures.iter().find(|(program, _)| *program == wanted);
         measures.map_or(f64::NAN, |(_, measures)| median(measures, |measure| measure.events_per_second))
@@ -39,7 +40,20 @@ pub fn print(stage: &Stage, options: &Options, measures: &[(Program, Vec<Measure
     println!("Machine: {}; broker and programs share it.", machine());
     println!("Versions: {}", versions(stage).join(", "));
     println!("Command: {}", std::env::args().collect::<Vec<_>>().join(" "));
-    Ok(())
+    println!();
+}
+
+/// Prints where the time goes inside a lane.
+pub fn print_stages(stages: &Stages) {
+    let Stages { decode_ns, model_ns, encode_ns, lane_ns } = stages;
+    println!("| stage of the lane, without Kafka, on one thread | CPU per event |");
+    println!("|---|---|");
+    println!("| decode: JSON to columns | {decode_ns:.0} ns |");
+    println!("| model: predict and learn | {model_ns:.0} ns |");
+    println!("| encode: answer to JSON | {encode_ns:.0} ns |");
+    let rest_ns = lane_ns - decode_ns - model_ns - encode_ns;
+    println!("| order, metrics and baselines, headers, journal, copies | {rest_ns:.0} ns |");
+    println!("| the whole lane | {lane_ns:.0} ns |");
 }
 
 fn median(measures: &[Measure], of: fn(&Measure) -> f64) -> f64 {

@@ -1,6 +1,5 @@
 //! Writes events of 161 bytes into a topic: a number, ten features, and a label that is linear in them plus noise.
 
-use crate::Failure;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
@@ -12,7 +11,7 @@ const WEIGHTS: [f64; FEATURES] = [1.5, -2.0, 3.0, 0.5, -1.0, 2.5, -0.5, 1.0, -3.
 const NOISE: f64 = 0.1;
 
 /// Writes the events; the topic is made by the broker if it is not there.
-pub fn run(bootstrap: &str, topic: &str, events: u64, seed: u64) -> Result<(), Failure> {
+pub fn run(bootstrap: &str, topic: &str, events: u64, seed: u64) -> anyhow::Result<()> {
     let producer: ThreadedProducer<_> = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("linger.ms", "20")
@@ -38,6 +37,20 @@ pub fn run(bootstrap: &str, topic: &str, events: u64, seed: u64) -> Result<(), F
     }
     producer.flush(Duration::from_secs(60))?;
     Ok(())
+}
+
+/// Prints the events, one a line.
+pub fn print(events: u64, seed: u64) -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut generator = Generator { state: seed };
+    let mut value = Vec::with_capacity(162);
+    for id in 0..events {
+        value.clear();
+        generator.event(id, &mut value)?;
+        value.push(b'\n');
+        out.write_all(&value)?;
+    }
+    Ok(out.flush()?)
 }
 
 /// SplitMix64: short, good enough, the same everywhere.

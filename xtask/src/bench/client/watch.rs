@@ -1,7 +1,7 @@
 //! Measures a program from outside, the same way for all: events between the first and the last committed offset,
 //! the time between them, the processor time that the program took meanwhile, and its memory at most.
 
-use crate::Failure;
+use anyhow::{Context, bail};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -19,7 +19,7 @@ struct Seen {
 }
 
 /// Watches until the offset of the event with this number is committed; prints the measures as JSON.
-pub fn run(bootstrap: &str, topic: &str, group: &str, events: i64, pid: u32) -> Result<(), Failure> {
+pub fn run(bootstrap: &str, topic: &str, group: &str, events: i64, pid: u32) -> anyhow::Result<()> {
     let consumer: BaseConsumer =
         ClientConfig::new().set("bootstrap.servers", bootstrap).set("group.id", group).create()?;
     let mut first: Option<Seen> = None;
@@ -34,13 +34,13 @@ pub fn run(bootstrap: &str, topic: &str, group: &str, events: i64, pid: u32) -> 
             Err(_) => None,
         };
         let Some((cpu_s, memory_kb)) = usage(pid) else {
-            return Err("the program ended before its last event was committed".into());
+            bail!("the program ended before its last event was committed");
         };
         memory_kb_max = memory_kb_max.max(memory_kb);
         let Some(Offset::Offset(offset)) = offset else { continue };
         let seen = Seen { at: Instant::now(), offset, cpu_s };
         if offset >= events {
-            let first = first.ok_or("the first commit was the last")?;
+            let first = first.context("the first commit was the last")?;
             print(&first, &seen, memory_kb_max);
             return Ok(());
         }

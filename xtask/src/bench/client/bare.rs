@@ -1,7 +1,9 @@
 //! The bare client: reads in batches, writes the first 40 bytes of each event, commits a transaction every 100 ms.
 //! No decoding, no model: nobody can be faster with this client on this machine and broker.
 
-use crate::Failure;
+#![expect(unsafe_code, reason = "batches are only in librdkafka's C interface")]
+
+use anyhow::{Context, anyhow, bail, ensure};
 use rdkafka::ClientConfig;
 use rdkafka::bindings::*;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -16,7 +18,7 @@ const BATCH: usize = 10_000;
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs until the event with this number is committed.
-pub fn run(bootstrap: &str, topic: &str, output: &str, group: &str, events: i64) -> Result<(), Failure> {
+pub fn run(bootstrap: &str, topic: &str, output: &str, group: &str, events: i64) -> anyhow::Result<()> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("group.id", group)
@@ -55,7 +57,7 @@ pub fn run(bootstrap: &str, topic: &str, output: &str, group: &str, events: i64)
         }
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset(topic, 0, Offset::Offset(next))?;
-        let group = consumer.group_metadata().ok_or("no group")?;
+        let group = consumer.group_metadata().context("no group")?;
         producer.send_offsets_to_transaction(&offsets, &group, Duration::from_secs(30))?;
         commit(&producer)?;
     }
@@ -63,7 +65,7 @@ pub fn run(bootstrap: &str, topic: &str, output: &str, group: &str, events: i64)
 }
 
 /// Commits without the wrapper's wait of 100 ms.
-fn commit(producer: &ThreadedProducer<DefaultProducerContext>) -> Result<(), Failure> {
+fn commit(producer: &ThreadedProducer<DefaultProducerContext>) -> anyhow::Result<()> {
     // SAFETY: the client lives; an error is read and then destroyed once.
     unsafe {
         let error = rd_kafka_commit_transaction(producer.client().native_ptr(), -1);
@@ -72,7 +74,7 @@ fn commit(producer: &ThreadedProducer<DefaultProducerContext>) -> Result<(), Fai
         }
         let text = CStr::from_ptr(rd_kafka_error_string(error)).to_string_lossy().into_owned();
         rd_kafka_error_destroy(error);
-        Err(text.into())
+        Err(anyhow!(text))
     }
 }
 
@@ -80,7 +82,7 @@ fn commit(producer: &ThreadedProducer<DefaultProducerContext>) -> Result<(), Fai
 struct Queue(*mut rd_kafka_queue_t);
 
 impl Queue {
-    fn open(consumer: &BaseConsumer, topic: &str) -> Result<Self, Failure> {
+    fn open(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<Self> {
         let topic = CString::new(topic)?;
         // SAFETY: the client outlives the queue; forwarding to nothing makes the queue our own.
         unsafe {
@@ -90,11 +92,11 @@ impl Queue {
         }
     }
 
-    fn batch(&self) -> Result<Batch, Failure> {
+    fn batch(&self) -> anyhow::Result<Batch> {
         let mut messages: Vec<*mut rd_kafka_message_t> = Vec::with_capacity(BATCH);
         // SAFETY: the array has room for `BATCH` pointers, and as many as the call says are written.
         let count = unsafe { rd_kafka_consume_batch_queue(self.0, 5, messages.as_mut_ptr(), BATCH) };
-        let count = usize::try_from(count).map_err(|_| "the batch could not be read")?;
+        let count = usize::try_from(count).context("the batch could not be read")?;
         // SAFETY: see above.
         unsafe { messages.set_len(count) };
         Ok(Batch(messages))
@@ -113,14 +115,14 @@ struct Batch(Vec<*mut rd_kafka_message_t>);
 
 impl Batch {
     /// Sends the first bytes of each message; the offset after the last one, if there is one.
-    fn send(&self, output: &Output) -> Result<Option<i64>, Failure> {
+    fn send(&self, output: &Output) -> anyhow::Result<Option<i64>> {
         let mut next = None;
         let mut answers = Vec::with_capacity(self.0.len());
         for &message in &self.0 {
             // SAFETY: the messages live until the batch is dropped.
             let message = unsafe { &*message };
             if message.err != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err(format!("error in the batch: {:?}", message.err).into());
+                bail!("error in the batch: {:?}", message.err);
             }
             next = Some(message.offset + 1);
             answers.push(rd_kafka_message_t {
@@ -140,7 +142,8 @@ impl Batch {
             let (answers, count) = (answers.as_mut_ptr(), answers.len() as i32);
             rd_kafka_produce_batch(output.0, 0, RD_KAFKA_MSG_F_COPY, answers, count)
         };
-        if sent as usize == answers.len() { Ok(next) } else { Err("the producer's queue is full".into()) }
+        ensure!(sent as usize == answers.len(), "the producer's queue is full");
+        Ok(next)
     }
 }
 
@@ -157,12 +160,13 @@ impl Drop for Batch {
 struct Output(*mut rd_kafka_topic_t);
 
 impl Output {
-    fn open(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str) -> Result<Self, Failure> {
+    fn open(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str) -> anyhow::Result<Self> {
         let topic = CString::new(topic)?;
         // SAFETY: the client outlives the topic's handle.
         let handle =
             unsafe { rd_kafka_topic_new(producer.client().native_ptr(), topic.as_ptr(), ptr::null_mut()) };
-        if handle.is_null() { Err("the output topic cannot be opened".into()) } else { Ok(Output(handle)) }
+        ensure!(!handle.is_null(), "the output topic cannot be opened");
+        Ok(Output(handle))
     }
 }
 
