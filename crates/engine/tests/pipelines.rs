@@ -1,6 +1,8 @@
 //! Pipeline files, good and bad, against what `check` says of them: `testdata/pipelines`. With `UPDATE=1` in the
 //! environment the expectations are written anew, to be read before they are committed.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are no tests to clippy")]
+
 use std::path::{Path, PathBuf};
 use streamfold_engine::plan::{self, Catalog, CatalogFormat, Plan};
 use streamfold_formats::FORMATS;
@@ -140,6 +142,19 @@ fn what_changes_results_changes_the_meaning() {
 }
 
 #[test]
+fn the_order_of_inputs_has_a_meaning() {
+    let (text, before) = good("everything");
+    let (start, end) = (text.find("[input.refunds]").unwrap(), text.find("[features]").unwrap());
+    let refunds = &text[start..end];
+    let turned =
+        text.replace(refunds, "").replace("[input.transactions]", &format!("{refunds}[input.transactions]"));
+    let after = plan::from_text(&turned, &catalog()).unwrap();
+    assert_ne!(before.fingerprint(), after.fingerprint());
+    let said = r#"input: the order changed, it is now ["refunds","transactions"]"#;
+    assert_eq!(plan::diff_meaning(&before.meaning, &after.meaning), [said]);
+}
+
+#[test]
 fn what_changes_only_names_speed_or_memory_does_not() {
     let (_, before) = good("everything");
     for (from, to) in [
@@ -191,9 +206,40 @@ fn the_cluster_has_to_have_the_partitions() {
 }
 
 #[test]
+fn secrets_are_not_shown() {
+    let plan = changed("${env:KAFKA_PASSWORD}", "hunter2");
+    assert!(!format!("{plan:?}{}{:?}", plan.describe(), plan.meaning).contains("hunter2"));
+    let problems = plan::from_text("[kafka]\n\"sasl.password\" = \"hunter2\"\n", &catalog()).unwrap_err();
+    assert!(!format!("{problems:?}").contains("hunter2"));
+}
+
+#[test]
 fn memory_is_the_sum_over_lanes() {
     let (_, plan) = good("everything");
     let metrics = 5000 * 16 * 8;
     let lane = (16 << 20) + (8 << 20) + (1 << 20) + 100_000_000 + metrics + 100;
     assert_eq!(plan.memory_bytes_max(), 3 * lane);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "[\\[\\]={}\"'#,.\\-a-z0-9\n ]{0,200}") {
+        let _ = plan::from_text(&text, &catalog());
+    }
+
+    #[test]
+    fn no_damage_to_a_good_file_makes_it_panic(
+        name in proptest::sample::select(vec!["everything", "flights", "clusters"]),
+        at in 0.0..1.0f64,
+        length in 0..40usize,
+        with in "[\\[\\]={}\"'#,.\\-a-z0-9\n ]{0,6}",
+    ) {
+        let (text, _) = good(name);
+        let start = text.floor_char_boundary((at * text.len() as f64) as usize);
+        let end = text.floor_char_boundary((start + length).min(text.len()));
+        let damaged = format!("{}{with}{}", &text[..start], &text[end..]);
+        if let Err(problems) = plan::from_text(&damaged, &catalog()) {
+            proptest::prop_assert!(!problems.is_empty());
+        }
+    }
 }

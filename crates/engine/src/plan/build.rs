@@ -3,8 +3,8 @@
 use super::model::build_model;
 use super::topics::{OutputTopics, TopicName, is_owned};
 use super::{
-    Catalog, DeadLetterPlan, FormatPlan, InputPlan, KafkaProperties, LabelPlan, Limits, MetricsPlan,
-    OutputPlan, Plan, Timing,
+    Catalog, DeadLetterPlan, FormatPlan, KafkaProperties, LabelPlan, Limits, MetricsPlan, OutputPlan, Plan,
+    Timing,
 };
 use super::{inputs, kafka, label, meaning};
 use crate::spec::keys::{self, Key};
@@ -39,7 +39,7 @@ fn build(spec: &Spec, catalog: &Catalog, problems: &mut Problems) -> Plan {
     let model = build_model(&mut builder, &features);
     let label = label::build(&mut builder, &model);
     let inputs = inputs::build(&mut builder, model.task);
-    let topics = builder.topics(&inputs);
+    let topics = builder.topics();
     let mut plan = Plan {
         name: spec.top.text(&keys::NAME).to_owned(),
         prefix: spec.top.text(&keys::PREFIX).to_owned(),
@@ -195,7 +195,7 @@ impl Builder<'_> {
         plan
     }
 
-    fn topics(&mut self, inputs: &[InputPlan]) -> OutputTopics {
+    fn topics(&mut self) -> OutputTopics {
         let spec = self.spec;
         let group = format!("{}{}", spec.top.text(&keys::PREFIX), spec.top.text(&keys::NAME));
         if group.len() > GROUP_CHARS_MAX {
@@ -205,20 +205,17 @@ impl Builder<'_> {
             );
             self.problems.add(spec.top.place(&keys::NAME), "name", message);
         }
-        let mut taken: Vec<(&str, String)> = Vec::new();
-        let reading = inputs.iter().zip(spec.inputs.iter().map(|part| (part, &keys::TOPIC)));
-        let mut topics =
-            reading.map(|(input, (part, key))| (input.topic.as_str(), part, key)).collect::<Vec<_>>();
-        if let Some(topic) = spec.label.text_given(&keys::LABEL_TOPIC) {
-            topics.push((topic, &spec.label, &keys::LABEL_TOPIC));
-        }
+        let mut topics: Vec<(&Part, &Key)> = spec.inputs.iter().map(|part| (part, &keys::TOPIC)).collect();
+        topics.push((&spec.label, &keys::LABEL_TOPIC));
         let written = [
             (&spec.output, &keys::OUTPUT_TOPIC, "predictions"),
             (&spec.dead_letters, &keys::DEAD_LETTERS_TOPIC, "dead-letters"),
             (&spec.metrics, &keys::METRICS_TOPIC, "metrics"),
         ];
-        topics.extend(written.iter().map(|(part, key, _)| (part.text(key), *part, *key)));
-        for (topic, part, key) in topics.into_iter().filter(|(topic, ..)| !topic.is_empty()) {
+        topics.extend(written.map(|(part, key, _)| (part, key)));
+        let mut taken: Vec<(&str, String)> = Vec::new();
+        for (part, key) in topics {
+            let Some(topic) = part.text_given(key) else { continue };
             if let Some((_, other)) = taken.iter().find(|(name, _)| *name == topic) {
                 let message = format!("{topic:?} is {other} already");
                 self.wrong(part, key, message, "every input and output has a topic of its own");

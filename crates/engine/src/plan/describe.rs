@@ -21,6 +21,9 @@ impl Plan {
         page.line("seed", self.seed);
         page.line("fingerprint", format!("{:016x}", self.fingerprint()));
         page.line("way", self.way());
+        if let Some(labels) = self.inputs.iter().find(|input| input.role == Role::Labels) {
+            page.line("labels", format!("{}, joined by key", labels.topic));
+        }
         self.describe_kafka(&mut page);
         self.inputs.iter().for_each(|input| self.describe_input(&mut page, input));
         if let Some(label) = &self.label {
@@ -132,10 +135,8 @@ impl Plan {
         for (name, bytes) in self.memory_of_lane() {
             page.line(name, format_size(bytes));
         }
-        page.line(
-            "all lanes",
-            format!("{} ({:.2} GiB)", format_size(self.memory_bytes_max()), gib(self.memory_bytes_max())),
-        );
+        let mib = self.memory_bytes_max() as f64 / f64::from(1 << 20);
+        page.line("sum over all lanes", format!("{mib:.1}MiB"));
         page.section("state");
         page.line("checkpoint_part_bytes_max", size(self.limits.checkpoint_part_bytes_max));
     }
@@ -166,10 +167,6 @@ impl Page {
 
 fn size(bytes: usize) -> String {
     format_size(bytes as u64)
-}
-
-fn gib(bytes: u64) -> f64 {
-    bytes as f64 / (1u64 << 30) as f64
 }
 
 fn format_words(format: &FormatPlan) -> String {

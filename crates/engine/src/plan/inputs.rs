@@ -157,7 +157,11 @@ fn check_partitioning(builder: &mut Builder<'_>) {
                 let message = format!(
                     "is {by:?}, but labels find their events by {found}: with several lanes they could lie in different ones"
                 );
-                builder.wrong(part, &keys::PARTITIONED_BY, message, WAYS_ON);
+                let hint = match part.given(&keys::KEY) {
+                    Some(_) => WAYS_ON.to_owned(),
+                    None => format!("add key = {by:?} if that field is the key; otherwise {WAYS_ON}"),
+                };
+                builder.wrong(part, &keys::PARTITIONED_BY, message, hint);
             }
             None if part.given(&keys::PARTITIONED_BY).is_some() => {}
             None => {

@@ -1,9 +1,11 @@
 //! Properties of the Kafka clients: passed through, except for those that the pipeline itself decides.
 
+use super::KafkaProperties;
 use crate::spec::problem::Problems;
 use crate::spec::read::{Part, home};
 use crate::spec::tree::{Entry, Value, join};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Properties that are decided elsewhere, and where.
 const DECIDED: &[(&str, &str)] = &[
@@ -67,5 +69,12 @@ fn flatten(
         None => {
             problems.add(entry.place, path, "must be a text, number, truth value or list of these");
         }
+    }
+}
+
+impl fmt::Debug for KafkaProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sides = [("common", &self.common), ("consumer", &self.consumer), ("producer", &self.producer)];
+        f.debug_map().entries(sides.map(|(side, properties)| (side, properties.keys()))).finish()
     }
 }

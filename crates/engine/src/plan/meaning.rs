@@ -4,7 +4,7 @@
 //! forgotten here. Kept with a generation and compared when the file has changed.
 
 use super::build::option_text;
-use super::{NamedParameters, Plan};
+use super::{NamedParameters, Plan, Role};
 use crate::spec::keys::{self, Effect, Key, Kind, Section};
 use crate::spec::read::{Part, Spec};
 use crate::spec::reference::parameter_json;
@@ -27,6 +27,9 @@ pub(super) fn of(spec: &Spec, plan: &Plan) -> Lines {
     let joined = plan.joins_labels();
     let classes = plan.task == Task::Classification;
     section(&mut lines, &spec.top, &keys::TOP, |_| true);
+    // Their order decides between events of equal time.
+    let events = plan.inputs.iter().filter(|input| input.role == Role::Events);
+    lines.push(("input".to_owned(), events.map(|input| input.name.as_str()).collect::<Value>().to_string()));
     for part in &spec.inputs {
         section(&mut lines, part, &keys::INPUT, |key| {
             (joined || !is(key, &[keys::KEY])) && time_counts(part, key)
@@ -84,11 +87,13 @@ fn canonical(kind: Kind, setting: &Setting) -> Value {
                 types.iter().map(|(item, kind)| (&item.text, super::fields::type_word(*kind))).collect();
             json!(sorted)
         }
-        (_, Setting::Stages(stages)) => stages.iter().map(stage).collect(),
+        // Transformers are not here but with the model, their parameters filled in.
+        (_, Setting::Stages(stages)) => stages.first().map_or(Value::Null, stage),
         (_, Setting::OnTimeout(value)) => value.as_ref().map_or_else(|| json!("drop"), parameter_json),
     }
 }
 
+/// A format with its options.
 fn stage(stage: &Stage) -> Value {
     let options: BTreeMap<_, _> =
         stage.options.iter().map(|entry| (&entry.name, option_text(stage, &entry.node.value))).collect();

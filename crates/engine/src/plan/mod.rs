@@ -76,8 +76,8 @@ pub struct Plan {
     pub meaning: Vec<(String, String)>,
 }
 
-/// Kafka's properties under their own names, passed through.
-#[derive(Clone, Debug, Default)]
+/// Kafka's properties under their own names, passed through. `Debug` shows names only, since values may be secrets.
+#[derive(Clone, Default)]
 pub struct KafkaProperties {
     /// For all clients.
     pub common: BTreeMap<String, String>,

@@ -4,12 +4,13 @@ use super::build::Builder;
 use super::{ModelPlan, NamedParameters, Plan};
 use crate::spec::keys;
 use crate::spec::problem::{Place, Problems};
+use crate::spec::read::home;
 use crate::spec::setting::{Item, one_of, parameter};
 use crate::spec::tree::{Entry, join};
 use streamfold_learn::compose::chain::chain as compose;
 use streamfold_learn::features::Schema;
 use streamfold_learn::model::{AnyModel, Task, Transformer};
-use streamfold_learn::params::{Param, ParamError, ParamValue, Values};
+use streamfold_learn::params::{Param, ParamError, ParamValue, Values, nearest};
 use streamfold_learn::registry::{self, MODELS, ModelEntry, TRANSFORMERS, TransformerEntry};
 
 /// The transformer that is put in front of a model that cannot read categories.
@@ -39,6 +40,15 @@ pub(super) fn build_model(builder: &mut Builder<'_>, features: &Schema) -> Built
         let known: Vec<_> = MODELS.iter().map(|model| model.name).collect();
         let message = format!("there is no model {name:?}; there are: {}", known.join(", "));
         builder.problems.add(place, part.path(&keys::MODEL_KIND), message).likely(registry::suggest(name));
+    }
+    for other in part.others.iter().filter(|_| name.is_empty()) {
+        // Without a model nobody knows its parameters, but `kind` itself may be misspelt.
+        if let Some(likely) = nearest(&other.name, keys::MODEL.keys().map(|key| key.name)) {
+            builder
+                .problems
+                .add(other.place, join(&part.path, &other.name), "unknown key")
+                .likely(Some(likely));
+        }
     }
     let mut plan = ModelPlan { model: named(name, Vec::new()), prepare: Vec::new() };
     let mut whole = entry.is_some();
@@ -79,24 +89,24 @@ impl Owner<'_> {
         let mut whole = true;
         for entry in entries {
             let path = join(self.path, &entry.name);
-            let Some(value) = parameter(&entry.node.value) else {
-                let known = self.params.iter().any(|param| param.name == entry.name);
-                let message = if known { "must be a number, text or truth value" } else { "unknown key" };
-                problems.add(entry.node.place, path, message);
+            let known = self.params.iter().any(|param| param.name == entry.name);
+            let value = parameter(&entry.node.value);
+            if known && value.is_none() {
+                problems.add(entry.node.place, path, "must be a number, text or truth value");
                 whole = false;
                 continue;
-            };
-            let given = (entry.name.clone(), value);
+            }
+            // An unknown name is told whatever its value is.
+            let given = (entry.name.clone(), value.unwrap_or(ParamValue::Boolean(false)));
             match Values::new(&self.words, self.params, std::slice::from_ref(&given)) {
                 Ok(_) => parameters.push(given),
                 Err(error) => {
                     whole = false;
-                    let place = if matches!(error, ParamError::Unknown { .. }) {
-                        entry.place
-                    } else {
-                        entry.node.place
-                    };
-                    problems.add(place, path, error.to_string());
+                    let place = if known { entry.node.place } else { entry.place };
+                    let noted = problems.add(place, path, error.to_string());
+                    if let (false, Some(home)) = (known, home(&entry.name)) {
+                        noted.hint(format!("or it belongs {home}"));
+                    }
                 }
             }
         }

@@ -1,109 +1,10 @@
 //! Every key of the pipeline file, declared once: validation, suggestions, the reference page and the JSON schema
 //! follow from it.
 //!
-//! To add a key: its constant, and its line in the section's slice.
+//! To add a key: its constant, and its place in the section's slice.
 
+pub use super::key::{Effect, Key, Kind, Presence, Section};
 use streamfold_flow::schema::TimeNotation;
-
-/// A key of the file.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// Its name.
-    pub name: &'static str,
-    /// The values that it takes.
-    pub kind: Kind,
-    /// What holds where it is not given.
-    pub presence: Presence,
-    /// What a change of it does.
-    pub effect: Effect,
-    /// What it is for (Markdown).
-    pub doc: &'static str,
-}
-
-/// What holds where a key is not given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Presence {
-    /// It has to be given.
-    Required,
-    /// This value, in TOML.
-    Default(&'static str),
-    /// This, in words.
-    Otherwise(&'static str),
-}
-
-/// What a change of a key does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It changes results, so that a new generation is needed.
-    Meaning,
-    /// It changes names, speed, memory or what is checked, never a result.
-    Operation,
-}
-
-/// The values that a key takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    /// Name of a pipeline.
-    Name,
-    /// Start of a topic's name; may be empty.
-    Prefix,
-    /// Name of a topic.
-    Topic,
-    /// Name of a field.
-    Field,
-    /// Names of fields, each once.
-    Fields,
-    /// Names of headers, each once.
-    Headers,
-    /// A class.
-    Class,
-    /// Classes, each once.
-    Classes,
-    /// Name of a model.
-    Model,
-    /// Transformers: names, or tables with `kind` and parameters.
-    Stages,
-    /// Name of a format, or a table with `kind` and options.
-    Format,
-    /// Types by field.
-    Types,
-    /// Where to begin to read.
-    Start,
-    /// `"drop"`, or a label.
-    OnTimeout,
-    /// True or false.
-    Boolean,
-    /// A whole number in this range.
-    Integer(i64, i64),
-    /// A number in this range.
-    Number(f64, f64),
-    /// A duration in this range, in milliseconds.
-    Duration(i64, i64),
-    /// A number of bytes in this range.
-    Size(i64, i64),
-    /// One of these words.
-    Choice(&'static [&'static str]),
-}
-
-/// A section of the file.
-#[derive(Clone, Copy, Debug)]
-pub struct Section {
-    /// Its path, as `input.<name>`; empty for the keys above all sections.
-    pub path: &'static str,
-    /// What it is for (Markdown).
-    pub doc: &'static str,
-    /// Its keys, in groups that sections may share.
-    pub keys: &'static [&'static [Key]],
-    /// What other names are in it, if others are taken.
-    pub open: Option<&'static str>,
-}
-
-impl Section {
-    /// All its keys, in order.
-    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
-        self.keys.iter().flat_map(|group| group.iter())
-    }
-}
 
 /// Every section, in the order of the reference page.
 pub const SECTIONS: &[Section] = &[
@@ -141,7 +42,7 @@ pub const NAME: Key = Key {
     name: "name",
     kind: Kind::Name,
     presence: Presence::Required,
-    effect: Effect::Operation,
+    effect: Effect::Identity,
     doc: "The pipeline's name. With `prefix` in front it is the consumer group and the start of every name that the \
           pipeline owns in Kafka: `<prefix><name>.<generation>.<role>`.",
 };
@@ -150,7 +51,7 @@ pub const PREFIX: Key = Key {
     name: "prefix",
     kind: Kind::Prefix,
     presence: Presence::Default("\"\""),
-    effect: Effect::Operation,
+    effect: Effect::Identity,
     doc: "Put before every name that the pipeline owns, so that one prefixed grant covers all of them.",
 };
 
@@ -366,7 +267,7 @@ pub const POSITIVE: Key = Key {
     kind: Kind::Class,
     presence: Presence::Otherwise("the second class"),
     effect: Effect::Meaning,
-    doc: "The class that F1, ROC AUC and the answer's `score` speak of.",
+    doc: "The class that F1 and ROC AUC speak of. Where it is given, the answer has its probability as `score`.",
 };
 
 pub const CLASSES_MAX: Key = Key {

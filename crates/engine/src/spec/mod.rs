@@ -3,6 +3,7 @@
 //! Every fault is told with its place, all of them at once; a key that is wrong keeps its default so that one fault
 //! does not bring forth others.
 
+pub(crate) mod key;
 pub(crate) mod keys;
 pub mod problem;
 pub(crate) mod read;

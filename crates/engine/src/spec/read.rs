@@ -1,7 +1,7 @@
 //! The tree against the table of keys: every section with its settings, defaults filled in.
 
 use super::keys::{self, Key, Presence, SECTIONS, Section};
-use super::problem::{Place, Problems};
+use super::problem::{Place, Problems, did_you_mean};
 use super::setting::{self, Item, Setting, Stage};
 use super::tree::{self, Entry, Value, join};
 use streamfold_flow::schema::FieldType;
@@ -220,28 +220,45 @@ struct Raw {
 }
 
 fn take_section(entries: &mut Vec<Entry>, section: &Section, problems: &mut Problems) -> Raw {
-    take(entries, section.path, section.path, problems)
+    let at = entries.iter().position(|entry| entry.name == section.path);
+    take(entries, at.or_else(|| misspelt(entries, section, problems)), section, problems)
 }
 
 fn take_subsection(raw: &mut Raw, section: &Section, problems: &mut Problems) -> Raw {
     let name = section.path.rsplit('.').next().unwrap_or(section.path);
-    take(&mut raw.entries, name, section.path, problems)
+    let at = raw.entries.iter().position(|entry| entry.name == name);
+    take(&mut raw.entries, at, section, problems)
 }
 
-fn take(entries: &mut Vec<Entry>, name: &str, path: &str, problems: &mut Problems) -> Raw {
-    let mut raw = Raw { path: path.to_owned(), place: Place::START, given: false, entries: Vec::new() };
-    if let Some(at) = entries.iter().position(|entry| entry.name == name) {
-        let entry = entries.remove(at);
-        (raw.place, raw.given) = (entry.place, true);
-        match entry.node.value {
-            Value::Table(found) => raw.entries = found,
-            other => {
-                let message = format!("must be a section, not {}", other.kind());
-                problems.add(entry.place, path, message).hint(format!("write [{path}] and its keys below"));
-            }
+/// A misspelt section is told, and then read as the one that was meant, so that one fault brings forth no others.
+fn misspelt(entries: &[Entry], section: &Section, problems: &mut Problems) -> Option<usize> {
+    let names = || {
+        SECTIONS.iter().filter_map(|section| section.path.split('.').next()).filter(|name| !name.is_empty())
+    };
+    let at = entries.iter().position(|entry| {
+        matches!(entry.node.value, Value::Table(_))
+            && !names().any(|name| name == entry.name)
+            && nearest(&entry.name, names()) == Some(section.path)
+    })?;
+    let entry = entries.get(at)?;
+    problems.add(entry.place, &entry.name, "unknown section").likely(Some(section.path));
+    Some(at)
+}
+
+fn take(entries: &mut Vec<Entry>, at: Option<usize>, section: &Section, problems: &mut Problems) -> Raw {
+    let path = section.path.to_owned();
+    let Some(entry) = at.map(|at| entries.remove(at)) else {
+        return Raw { path, place: Place::START, given: false, entries: Vec::new() };
+    };
+    let entries = match entry.node.value {
+        Value::Table(found) => found,
+        other => {
+            let message = format!("must be a section, not {}", other.kind());
+            problems.add(entry.place, &path, message).hint(format!("write [{path}] and its keys below"));
+            Vec::new()
         }
-    }
-    raw
+    };
+    Raw { path, place: entry.place, given: true, entries }
 }
 
 impl Raw {
@@ -249,15 +266,25 @@ impl Raw {
     fn settle(self, section: &'static Section, problems: &mut Problems) -> Part {
         let Raw { path, place, given, entries } = self;
         let mut part = Part { path, place, given, settings: Vec::new(), others: Vec::new() };
+        let absent: Vec<&str> = section
+            .keys()
+            .map(|key| key.name)
+            .filter(|name| !entries.iter().any(|entry| entry.name == *name))
+            .collect();
         for entry in entries {
-            match section.keys().find(|key| key.name == entry.name) {
-                Some(key) => {
-                    let path = join(&part.path, key.name);
-                    let setting = setting::read(key, &entry.node, &path, problems);
-                    part.settings.push(Given { key: key.name, place: Some(entry.place), setting });
+            let key = section.keys().find(|key| key.name == entry.name);
+            let key = match key {
+                None if section.open.is_some() => {
+                    part.others.push(entry);
+                    continue;
                 }
-                None if section.open.is_some() => part.others.push(entry),
-                None => tell_unknown(&part.path, section, &entry, problems),
+                None => tell_unknown(&part.path, section, &absent, &entry, problems),
+                known => known,
+            };
+            if let Some(key) = key {
+                let path = join(&part.path, key.name);
+                let setting = setting::read(key, &entry.node, &path, problems);
+                part.settings.push(Given { key: key.name, place: Some(entry.place), setting });
             }
         }
         part.fill_in(section, problems);
@@ -290,21 +317,24 @@ impl Part {
     }
 }
 
-fn tell_unknown(path: &str, section: &Section, entry: &Entry, problems: &mut Problems) {
-    let here = || section.keys().map(|key| key.name);
-    // Above all sections a table is a misspelt section, and sections are near to it.
-    let sections = || {
-        SECTIONS.iter().filter_map(|s| s.path.split('.').next()).filter(|s| path.is_empty() && !s.is_empty())
-    };
-    let hint = if let Some(likely) = nearest(&entry.name, here().chain(sections())) {
-        super::problem::did_you_mean(likely)
-    } else if let Some(home) = home(&entry.name) {
-        format!("it belongs {home}")
-    } else {
-        let known: Vec<_> = here().collect();
-        format!("known here: {}", known.join(", "))
+/// Tells of an unknown key; returns the one that was probably meant, as which it is then read.
+fn tell_unknown(
+    path: &str,
+    section: &'static Section,
+    absent: &[&'static str],
+    entry: &Entry,
+    problems: &mut Problems,
+) -> Option<&'static Key> {
+    let likely = nearest(&entry.name, absent.iter().copied()).filter(|_| home(&entry.name).is_none());
+    let hint = match (likely, home(&entry.name)) {
+        (Some(likely), _) => did_you_mean(likely),
+        (None, Some(home)) => format!("it belongs {home}"),
+        (None, None) => {
+            format!("known here: {}", section.keys().map(|key| key.name).collect::<Vec<_>>().join(", "))
+        }
     };
     problems.add(entry.place, join(path, &entry.name), "unknown key").hint(hint);
+    section.keys().find(|key| Some(key.name) == likely)
 }
 
 /// Where a key of this name belongs, in words.

@@ -33,6 +33,7 @@ fn key_markdown(key: &Key) -> String {
     let effect = match key.effect {
         Effect::Meaning => "a change needs a new generation",
         Effect::Operation => "may change at any time",
+        Effect::Identity => "a change makes it another pipeline",
     };
     let bounds = match key.kind {
         Kind::Duration(min, max) => {

@@ -116,7 +116,7 @@ impl Reader<'_> {
                 self.number(node.place, *value as f64, min, max)
             }
             (Kind::Types, Value::Table(entries)) => self.types(entries),
-            (Kind::Format, _) => Some(Setting::Stages(vec![self.stage(node, self.path.to_owned())?])),
+            (Kind::Format, _) => Some(Setting::Stages(vec![self.stage(node)?])),
             (Kind::Stages, Value::List(nodes)) => self.stages(nodes),
             (Kind::OnTimeout, value) if value.scalar_text().is_some() => {
                 Some(Setting::OnTimeout(on_timeout(value)))
@@ -133,12 +133,8 @@ impl Reader<'_> {
         None
     }
 
-    fn wrong_type<T>(&mut self, place: Place, found: &Value) -> Option<T> {
-        let found = match found {
-            Value::Text(text) => format!("{text:?}"),
-            other => other.scalar_text().unwrap_or_else(|| other.kind().to_owned()),
-        };
-        self.wrong(place, format!("must be {}, not {found}", words(self.kind)), None)
+    fn wrong_type<T>(&mut self, place: Place, value: &Value) -> Option<T> {
+        self.wrong(place, format!("must be {}, not {}", words(self.kind), found(value)), None)
     }
 
     fn in_range(
@@ -204,7 +200,11 @@ impl Reader<'_> {
                     whole = false;
                 }
                 Some(text) => items.push(Item { place, text }),
-                None => whole = self.wrong_type(place, &node.value)?,
+                None => {
+                    let message = format!("must be a list of texts, but {} is in it", found(&node.value));
+                    self.problems.add(place, self.path, message);
+                    whole = false;
+                }
             }
         }
         whole.then_some(items)
@@ -225,30 +225,39 @@ impl Reader<'_> {
     }
 
     fn stages(&mut self, nodes: &[Node]) -> Option<Setting> {
-        let stage = |(i, node)| self.stage(node, format!("{}[{i}]", self.path));
+        let read = |(i, node)| {
+            let path = format!("{}[{i}]", self.path);
+            Reader { kind: self.kind, path: &path, problems: self.problems }.stage(node)
+        };
         // All of them are looked at before the first fault ends it.
-        let stages: Vec<Option<Stage>> = nodes.iter().enumerate().map(stage).collect();
+        let stages: Vec<Option<Stage>> = nodes.iter().enumerate().map(read).collect();
         stages.into_iter().collect::<Option<_>>().map(Setting::Stages)
     }
 
-    fn stage(&mut self, node: &Node, path: String) -> Option<Stage> {
-        let place = node.place;
-        match &node.value {
-            Value::Text(text) => {
-                Some(Stage { kind: Item { place, text: text.clone() }, path, options: Vec::new() })
-            }
-            Value::Table(entries) => {
-                let Some(kind) = entries.iter().find(|entry| entry.name == "kind") else {
-                    return self.wrong(place, "the table has no `kind`".to_owned(), None);
-                };
-                let Value::Text(text) = &kind.node.value else {
-                    return self.wrong_type(kind.node.place, &kind.node.value);
-                };
-                let options = entries.iter().filter(|entry| entry.name != "kind").cloned().collect();
-                Some(Stage { kind: Item { place: kind.node.place, text: text.clone() }, path, options })
-            }
-            other => self.wrong_type(place, other),
-        }
+    /// A name alone, or a table with `kind` and options.
+    fn stage(&mut self, node: &Node) -> Option<Stage> {
+        let (name, entries) = match &node.value {
+            Value::Table(entries) => match entries.iter().find(|entry| entry.name == "kind") {
+                Some(kind) => (&kind.node, entries.as_slice()),
+                None => return self.wrong(node.place, "the table has no `kind`".to_owned(), None),
+            },
+            _ => (node, &[][..]),
+        };
+        let Value::Text(text) = &name.value else {
+            let message = format!("must be a name, or a table with `kind`, not {}", found(&name.value));
+            return self.wrong(name.place, message, None);
+        };
+        let kind = Item { place: name.place, text: text.clone() };
+        let options = entries.iter().filter(|entry| entry.name != "kind").cloned().collect();
+        Some(Stage { kind, path: self.path.to_owned(), options })
+    }
+}
+
+/// A value in a message.
+fn found(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("{text:?}"),
+        other => other.scalar_text().unwrap_or_else(|| other.kind().to_owned()),
     }
 }
 

@@ -56,12 +56,12 @@ impl Value {
         }
     }
 
-    /// The value of a scalar as text: `7`, `true`, or the string itself.
+    /// The value of a scalar as text: `7`, `7.0`, `true`, or the string itself.
     pub fn scalar_text(&self) -> Option<String> {
         match self {
             Value::Text(text) | Value::Time(text) => Some(text.clone()),
             Value::Integer(value) => Some(value.to_string()),
-            Value::Number(value) => Some(value.to_string()),
+            Value::Number(value) => Some(format!("{value:?}")),
             Value::Boolean(value) => Some(value.to_string()),
             Value::List(_) | Value::Table(_) => None,
         }
@@ -77,7 +77,11 @@ pub fn parse(text: &str, problems: &mut Problems) -> Vec<Entry> {
         let found = text.get(span.clone()).filter(|found| !found.is_empty() && !found.contains('\n'));
         let found = found.map_or_else(String::new, |found| format!(": {found}"));
         let message = format!("not TOML: {}{found}", error.message().replace('\n', ", "));
-        reader.problems.add(reader.lines.place(span.start), "", message);
+        let noted = reader.problems.add(reader.lines.place(span.start), "", message);
+        // What the parser says of a text without quotes.
+        if error.message().contains("must be quoted") || error.message().contains("invalid float") {
+            noted.hint("texts are written in quotes");
+        }
     }
     reader.table(table.get_ref(), "")
 }
@@ -173,7 +177,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "1:5: not TOML: string values must be quoted, expected literal string",
+                "1:5: not TOML: string values must be quoted, expected literal string; texts are written in quotes",
                 "3:1: not TOML: duplicate key: b",
                 "4:5: c: the number does not fit into 64 bits"
             ]
