@@ -1,8 +1,24 @@
 //! Writes the transactions of one lane.
 
+use crate::client::{self, ANSWER_TIMEOUT, Context, undelivered_text};
 use crate::config::ClientConfig;
+use crate::ffi::{self, GroupMetadata, ProducerTopic, TransactionError};
 use crate::group::GroupHandle;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{Producer, ThreadedProducer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use streamfold_flow::log::{Committer, LogError, Outcome, Transaction};
+use streamfold_flow::record::{Headers, OutputRef};
+
+/// How long one call may take before the deadline is looked at again.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a commit is tried; by then the brokers have given the transaction up.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to wait when the producer's queue is full, before it is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(1);
 
 /// Where the parts of a [`Transaction`] go.
 #[derive(Clone, Debug)]
@@ -20,7 +36,13 @@ pub struct CommitterTopics {
 /// The transactional producer of one lane. [`Committer::init`] has to be called before the first commit; nothing is
 /// connected before it.
 pub struct KafkaCommitter {
+    config: ClientConfig,
+    transactional_id: String,
+    partition: i32,
     topics: CommitterTopics,
+    group: GroupHandle,
+    /// `None` when it has to be made anew.
+    writer: Option<Writer>,
 }
 
 impl KafkaCommitter {
@@ -32,17 +54,230 @@ impl KafkaCommitter {
         topics: CommitterTopics,
         group: GroupHandle,
     ) -> Result<KafkaCommitter, LogError> {
-        let _ = (config, transactional_id, lane, group);
-        Ok(KafkaCommitter { topics })
+        let partition =
+            i32::try_from(lane).map_err(|_| LogError::Fatal(format!("lane {lane} is no partition")))?;
+        let transactional_id = transactional_id.to_string();
+        Ok(KafkaCommitter {
+            config: config.clone(),
+            transactional_id,
+            partition,
+            topics,
+            group,
+            writer: None,
+        })
+    }
+
+    fn offsets(&self, transaction: &Transaction) -> Result<TopicPartitionList, String> {
+        let mut offsets = Vec::with_capacity(transaction.offsets.len());
+        for (partition, offset) in &transaction.offsets {
+            let topic = self.topics.inputs.get(usize::from(partition.input));
+            let topic = topic.ok_or_else(|| format!("input {} has no topic", partition.input))?;
+            offsets.push((topic.as_str(), partition.partition, Offset::Offset(*offset)));
+        }
+        client::list(offsets).map_err(|error| error.to_string())
     }
 }
 
 impl Committer for KafkaCommitter {
     fn init(&mut self) -> Result<(), LogError> {
-        Err(LogError::Fatal(format!("not built yet: {:?}", self.topics)))
+        self.writer = None;
+        let own = [
+            ("transactional.id", self.transactional_id.as_str()),
+            // Who is not told of a failure is told of it by the commit.
+            ("delivery.report.only.error", "true"),
+        ];
+        let producer: ThreadedProducer<Context> = self
+            .config
+            .producer(&own)
+            .create_with_context(Context::default())
+            .map_err(|error| client::unusable(&error))?;
+        let what = format!("transactional id {}", self.transactional_id);
+        if let Err(error) = producer.init_transactions(ANSWER_TIMEOUT).map_err(TransactionError::from) {
+            let context = producer.client().context();
+            return Err(match error.is_fatal && client::is_passing(error.code) {
+                true => LogError::Unavailable(format!("{what}: {}", error.text)),
+                false => client::refused(&self.config, &what, error.code, context),
+            });
+        }
+        let unopened = || LogError::Fatal(format!("{what}: a topic name cannot be used: {:?}", self.topics));
+        self.writer = Some(Writer::open(Arc::new(producer), &self.topics).ok_or_else(unopened)?);
+        Ok(())
     }
 
-    fn commit(&mut self, _transaction: &Transaction) -> Outcome {
-        Outcome::Unknown("not built yet".to_string())
+    fn commit(&mut self, transaction: &Transaction) -> Outcome {
+        let Some(writer) = &mut self.writer else {
+            return Outcome::Unknown("the producer has to be made anew".to_string());
+        };
+        if writer.is_doubtful {
+            self.writer = None;
+            return Outcome::Unknown(
+                "the commit before this one was slow to be answered; a new producer rules out that its \
+                                     answer ends this one"
+                    .to_string(),
+            );
+        }
+        // Nothing has begun yet: what fails here is as good as undone.
+        let (group, offsets) =
+            match self.group.metadata().and_then(|group| Ok((group, self.offsets(transaction)?))) {
+                Ok(both) => both,
+                Err(reason) => return Outcome::Aborted(reason),
+            };
+        let Some(writer) = &mut self.writer else { return Outcome::Unknown(String::new()) };
+        let outcome = writer.commit(transaction, self.partition, &group, &offsets);
+        if matches!(outcome, Outcome::Unknown(_) | Outcome::Fenced(_)) {
+            self.writer = None;
+        }
+        outcome
+    }
+}
+
+/// A producer that holds the transactional id, with its topics.
+struct Writer {
+    outputs: Vec<(String, ProducerTopic<Context>)>,
+    journal: (String, ProducerTopic<Context>),
+    state: (String, ProducerTopic<Context>),
+    producer: Arc<ThreadedProducer<Context>>,
+    /// The last transaction's end was asked for more than once: a late answer could end the next one as well
+    /// (KAFKA-17754).
+    is_doubtful: bool,
+}
+
+impl Writer {
+    fn open(producer: Arc<ThreadedProducer<Context>>, topics: &CommitterTopics) -> Option<Writer> {
+        let open = |name: &String| Some((name.clone(), ProducerTopic::open(&producer, name)?));
+        Some(Writer {
+            outputs: topics.outputs.iter().map(open).collect::<Option<_>>()?,
+            journal: open(&topics.journal)?,
+            state: open(&topics.state)?,
+            producer,
+            is_doubtful: false,
+        })
+    }
+
+    fn commit(
+        &mut self,
+        transaction: &Transaction,
+        partition: i32,
+        group: &GroupMetadata,
+        offsets: &TopicPartitionList,
+    ) -> Outcome {
+        let deadline = Instant::now() + COMMIT_TIMEOUT;
+        // What was told of an earlier transaction is over.
+        self.context().take_undelivered();
+        if let Err(error) = self.producer.begin_transaction().map_err(TransactionError::from) {
+            return ended(&error);
+        }
+        if let Err(reason) = self.write(transaction, partition, deadline) {
+            return self.abort(reason);
+        }
+        let sent = retry(deadline, |timeout| ffi::send_offsets(&self.producer, offsets, group, timeout));
+        if let Err(error) = sent.result {
+            return self.judge(&error);
+        }
+        let committed = retry(deadline, |timeout| ffi::commit_transaction(&self.producer, timeout));
+        self.is_doubtful = committed.is_repeated;
+        match committed.result {
+            Ok(()) => Outcome::Committed,
+            Err(error) => self.judge(&error),
+        }
+    }
+
+    /// Queues all records: outputs, then state, then the journal.
+    fn write(&self, transaction: &Transaction, partition: i32, deadline: Instant) -> Result<(), String> {
+        for record in transaction.outputs.iter().flat_map(|block| block.iter()) {
+            let topic = self.outputs.get(usize::from(record.topic));
+            let topic = topic.ok_or_else(|| format!("output {} has no topic", record.topic))?;
+            self.produce(topic, record, deadline)?;
+        }
+        let own = |key, value| OutputRef {
+            topic: 0,
+            partition: Some(partition),
+            timestamp_ms: None,
+            key,
+            value,
+            headers: Headers::EMPTY,
+        };
+        for (key, value) in &transaction.state {
+            self.produce(&self.state, own(Some(key), value.as_deref()), deadline)?;
+        }
+        self.produce(&self.journal, own(None, Some(&transaction.journal)), deadline)
+    }
+
+    fn produce(
+        &self,
+        (name, topic): &(String, ProducerTopic<Context>),
+        record: OutputRef<'_>,
+        deadline: Instant,
+    ) -> Result<(), String> {
+        loop {
+            match topic.produce(record) {
+                Ok(()) => return Ok(()),
+                Err(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => sleep(FULL_PAUSE),
+                Err(code) => {
+                    let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+                    return Err(undelivered_text(name, record.partition.unwrap_or(-1), bytes, code));
+                }
+            }
+        }
+    }
+
+    /// What becomes of a transaction after this error.
+    fn judge(&mut self, error: &TransactionError) -> Outcome {
+        if error.requires_abort {
+            return self.abort(self.context().take_undelivered().unwrap_or_else(|| error.text.clone()));
+        }
+        ended(error)
+    }
+
+    fn abort(&mut self, reason: String) -> Outcome {
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        let aborted = retry(deadline, |timeout| {
+            self.producer.abort_transaction(timeout).map_err(TransactionError::from)
+        });
+        self.is_doubtful = aborted.is_repeated;
+        match aborted.result {
+            Ok(()) => Outcome::Aborted(reason),
+            Err(error) => match ended(&error) {
+                Outcome::Fenced(text) => Outcome::Fenced(text),
+                _ => Outcome::Unknown(format!("{reason}; and it could not be aborted: {}", error.text)),
+            },
+        }
+    }
+
+    fn context(&self) -> &Context {
+        self.producer.client().context()
+    }
+}
+
+/// The producer is of no use any more, or nobody knows: which of the two.
+fn ended(error: &TransactionError) -> Outcome {
+    use RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, ProducerFenced};
+    match error.code {
+        Fenced | ProducerFenced | InvalidProducerEpoch => Outcome::Fenced(error.text.clone()),
+        _ => Outcome::Unknown(error.text.clone()),
+    }
+}
+
+/// How a call ended that may be repeated.
+struct Retried {
+    result: Result<(), TransactionError>,
+    is_repeated: bool,
+}
+
+/// Repeats a call for as long as librdkafka says that this makes sense.
+fn retry(deadline: Instant, mut call: impl FnMut(Duration) -> Result<(), TransactionError>) -> Retried {
+    let mut is_repeated = false;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let result = call(CALL_TIMEOUT.min(left));
+        match &result {
+            Err(error) if error.is_retriable && !error.is_fatal && Instant::now() < deadline => {
+                is_repeated = true;
+                log::debug!("transaction: trying again: {}", error.text);
+                // Most of these have waited already.
+                sleep(Duration::from_millis(10));
+            }
+            _ => return Retried { result, is_repeated },
+        }
     }
 }

@@ -13,9 +13,12 @@
 //! lacks a call, the module `ffi` calls it directly; nothing else here is `unsafe`.
 
 pub mod admin;
+mod client;
 pub mod committer;
 pub mod config;
+mod ffi;
 pub mod group;
+mod properties;
 pub mod source;
 pub mod state;
 

@@ -1,20 +1,42 @@
 //! Reads the inputs of one lane.
 
+use crate::client::{self, ANSWER_TIMEOUT, Context, ContextConsumer};
 use crate::config::ClientConfig;
-use std::time::Duration;
+use crate::ffi::{Batch, Delivery, PartitionQueue};
+use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::Offset;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use streamfold_flow::Partition;
 use streamfold_flow::log::{Fetched, LogError, Source};
+use streamfold_flow::record::{RecordBlock, RecordRef};
+
+/// Records that are taken from one partition at a time.
+const BATCH_RECORDS: usize = 8192;
+/// A queued record counts as at least so many bytes: what the client needs for itself.
+const RECORD_BYTES_MIN: usize = 256;
+/// What one fetch asks of a partition at most; a larger record still comes whole.
+const FETCH_BYTES_MAX: usize = 1 << 20;
 
 /// Reads partitions of the inputs by plain assignment, committed records only. One for each lane.
 ///
-/// While no broker can be reached, `fetch` says so once with [`LogError::Unavailable`] and then finds nothing;
-/// it goes on by itself when Kafka is back.
+/// While no broker can be reached, `fetch` says so with [`LogError::Unavailable`], once for each time that the
+/// connection was lost; it goes on by itself when Kafka is back. A topic that is gone or forbidden is
+/// [`LogError::Fatal`].
 pub struct KafkaSource {
+    config: ClientConfig,
+    group: String,
     topics: Vec<String>,
+    queue_bytes_max: usize,
+    reading: Option<Reading>,
 }
 
 impl KafkaSource {
-    /// `topics[i]` is the topic of input `i`; at most `queue_bytes_max` are read ahead, in all partitions together.
+    /// `topics[i]` is the topic of input `i`; about `queue_bytes_max` are read ahead, in all partitions together.
     /// `group` appears in nothing but the broker's authorisation: the source neither joins it nor commits.
     pub fn new(
         config: &ClientConfig,
@@ -22,21 +44,217 @@ impl KafkaSource {
         topics: Vec<String>,
         queue_bytes_max: usize,
     ) -> Result<KafkaSource, LogError> {
-        let _ = (config, group, queue_bytes_max);
-        Ok(KafkaSource { topics })
+        let source = KafkaSource {
+            config: config.clone(),
+            group: group.to_string(),
+            topics,
+            queue_bytes_max,
+            reading: None,
+        };
+        // The properties are all that can be wrong before something is assigned.
+        source.consumer(1).map(|_| source)
+    }
+
+    fn consumer(&self, partitions: usize) -> Result<Arc<ContextConsumer>, LogError> {
+        // Queues are bounded each by itself, because each is consumed by itself.
+        let queue_bytes = self.queue_bytes_max / partitions.max(1);
+        let kilobytes = (queue_bytes / 1024).clamp(64, 2_097_151).to_string();
+        let messages = (queue_bytes / RECORD_BYTES_MIN).clamp(100, 10_000_000).to_string();
+        let fetch_bytes = (queue_bytes / 2).clamp(64 << 10, FETCH_BYTES_MAX).to_string();
+        let own = [
+            ("enable.partition.eof", "true"),
+            ("queued.max.messages.kbytes", kilobytes.as_str()),
+            ("queued.min.messages", messages.as_str()),
+            ("fetch.message.max.bytes", fetch_bytes.as_str()),
+        ];
+        client::consumer(&self.config, &self.group, &own)
+    }
+
+    fn topic(&self, partition: Partition) -> Result<&str, LogError> {
+        let topic = self.topics.get(usize::from(partition.input)).map(String::as_str);
+        topic.ok_or_else(|| LogError::Fatal(format!("input {} has no topic", partition.input)))
     }
 }
 
 impl Source for KafkaSource {
-    fn assign(&mut self, _positions: &[(Partition, i64)]) -> Result<(), LogError> {
-        Err(LogError::Fatal(format!("not built yet: {:?}", self.topics)))
+    fn assign(&mut self, positions: &[(Partition, i64)]) -> Result<(), LogError> {
+        // A fresh client: queues of an earlier assignment would come back silent (librdkafka keeps a flag on them).
+        self.reading = None;
+        let consumer = self.consumer(positions.len())?;
+        let wake = Wake::new().map_err(|error| LogError::Fatal(format!("no socket pair: {error}")))?;
+        let mut inputs = Vec::with_capacity(positions.len());
+        for (partition, _) in positions {
+            let topic = self.topic(*partition)?.to_string();
+            let queue = PartitionQueue::open(&consumer, &topic, partition.partition, wake.writer.as_fd());
+            let queue = queue.ok_or_else(|| {
+                LogError::Fatal(format!("topic {topic:?}: no queue for partition {}", partition.partition))
+            })?;
+            inputs.push(Input {
+                partition: *partition,
+                topic,
+                queue,
+                is_paused: false,
+                is_out_of_range: false,
+            });
+        }
+        let offsets = positions.iter().map(|(_, offset)| Offset::Offset(*offset));
+        let list = inputs
+            .iter()
+            .zip(offsets)
+            .map(|(input, offset)| (input.topic.as_str(), input.partition.partition, offset));
+        let list = client::list(list)?;
+        consumer.assign(&list).map_err(|error| LogError::Fatal(format!("assigning partitions: {error}")))?;
+        let batch = Batch::new(BATCH_RECORDS);
+        self.reading = Some(Reading { config: self.config.clone(), inputs, batch, consumer, wake });
+        Ok(())
     }
 
-    fn fetch(&mut self, _timeout: Duration, _out: &mut Vec<Fetched>) -> Result<(), LogError> {
-        Err(LogError::Fatal("not built yet".to_string()))
+    fn fetch(&mut self, timeout: Duration, out: &mut Vec<Fetched>) -> Result<(), LogError> {
+        match &mut self.reading {
+            Some(reading) => reading.fetch(timeout, out),
+            None => Err(LogError::Fatal("nothing was assigned".to_string())),
+        }
     }
 
-    fn pause(&mut self, _partition: Partition, _pause: bool) -> Result<(), LogError> {
-        Err(LogError::Fatal("not built yet".to_string()))
+    fn pause(&mut self, partition: Partition, pause: bool) -> Result<(), LogError> {
+        let inputs = self.reading.iter_mut().flat_map(|reading| &mut reading.inputs);
+        for input in inputs.filter(|input| input.partition == partition) {
+            input.is_paused = pause;
+        }
+        Ok(())
+    }
+}
+
+/// One assignment. The order of the fields is the order in which they are given back.
+struct Reading {
+    config: ClientConfig,
+    inputs: Vec<Input>,
+    batch: Batch,
+    consumer: Arc<ContextConsumer>,
+    wake: Wake,
+}
+
+impl Reading {
+    fn fetch(&mut self, timeout: Duration, out: &mut Vec<Fetched>) -> Result<(), LogError> {
+        let deadline = Instant::now() + timeout;
+        let before = out.len();
+        loop {
+            client::serve(&self.config, "reading the inputs", &self.consumer)?;
+            for input in self.inputs.iter_mut().filter(|input| !input.is_paused) {
+                input.drain(&mut self.batch, out)?;
+                if input.is_out_of_range {
+                    input.tell_range(&self.config, &self.consumer, out)?;
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if out.len() > before || left.is_zero() {
+                return Ok(());
+            }
+            self.wake.wait(left);
+        }
+    }
+}
+
+/// One partition. Pausing leaves its queue alone: it fills up to its bound, and then nothing more is fetched.
+/// (The client's own pausing would fetch again from a position that its batch calls have moved too far.)
+struct Input {
+    partition: Partition,
+    topic: String,
+    queue: PartitionQueue<Context>,
+    is_paused: bool,
+    /// The broker has refused the position, and this was not told yet.
+    is_out_of_range: bool,
+}
+
+impl Input {
+    /// Appends what is in the queue.
+    fn drain(&mut self, batch: &mut Batch, out: &mut Vec<Fetched>) -> Result<(), LogError> {
+        let partition = self.partition;
+        let mut block = RecordBlock::default();
+        let mut failure = None;
+        let close = |block: &mut RecordBlock, out: &mut Vec<Fetched>| {
+            if !block.is_empty() {
+                out.push(Fetched::Records(partition, std::mem::take(block)));
+            }
+        };
+        self.queue.drain(batch, |delivery| match delivery {
+            Delivery::Record(record) => {
+                push(&mut block, record);
+                if block.is_full() {
+                    close(&mut block, out);
+                }
+            }
+            Delivery::Event(RDKafkaErrorCode::PartitionEOF, position) => {
+                close(&mut block, out);
+                out.push(Fetched::End(partition, position));
+            }
+            Delivery::Event(RDKafkaErrorCode::AutoOffsetReset, _) => self.is_out_of_range = true,
+            Delivery::Event(code, offset) if !client::is_passing(code) => {
+                failure.get_or_insert((code, offset));
+            }
+            Delivery::Event(code, offset) => {
+                log::debug!("topic {} partition {} offset {offset}: {code}", self.topic, partition.partition);
+            }
+        });
+        close(&mut block, out);
+        match failure {
+            None => Ok(()),
+            Some((code, offset)) => Err(LogError::Fatal(format!(
+                "topic {} partition {} cannot be read at offset {offset}: {code}; the topic has to be there, and this user needs \
+                 Read on it",
+                self.topic, partition.partition
+            ))),
+        }
+    }
+
+    /// Tells the first offset that is there instead of the one that was asked for.
+    fn tell_range(
+        &mut self,
+        config: &ClientConfig,
+        consumer: &ContextConsumer,
+        out: &mut Vec<Fetched>,
+    ) -> Result<(), LogError> {
+        let what =
+            || format!("topic {} partition {}: its first offset", self.topic, self.partition.partition);
+        let (earliest, _) = consumer
+            .fetch_watermarks(&self.topic, self.partition.partition, ANSWER_TIMEOUT)
+            .map_err(|error| client::failed(config, &what(), &error, consumer.context()))?;
+        self.is_out_of_range = false;
+        out.push(Fetched::OutOfRange(self.partition, earliest));
+        Ok(())
+    }
+}
+
+/// Appends a record; the first one decides how much room its block begins with.
+fn push(block: &mut RecordBlock, record: RecordRef<'_>) {
+    if block.is_empty() {
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        *block = RecordBlock::with_capacity(64, (bytes + record.headers.encoded().len()) * 64);
+    }
+    block.push(record);
+}
+
+/// Waits for any of several queues: each writes a byte when something has come.
+struct Wake {
+    reader: UnixStream,
+    writer: UnixStream,
+    timeout: Option<Duration>,
+}
+
+impl Wake {
+    fn new() -> std::io::Result<Wake> {
+        let (reader, writer) = UnixStream::pair()?;
+        // The client's threads must not wait for us; a byte that finds no room is not needed.
+        writer.set_nonblocking(true)?;
+        Ok(Wake { reader, writer, timeout: None })
+    }
+
+    fn wait(&mut self, timeout: Duration) {
+        let timeout = timeout.max(Duration::from_millis(1));
+        if self.timeout != Some(timeout) && self.reader.set_read_timeout(Some(timeout)).is_ok() {
+            self.timeout = Some(timeout);
+        }
+        // Whatever comes, the queues are looked at again.
+        let _ = self.reader.read(&mut [0; 1024]);
     }
 }
