@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod sim;
 
 use clap::{Parser, Subcommand};
 
@@ -18,6 +19,8 @@ enum Chore {
     Check,
     /// Measure the whole way on a real Kafka beside the bare client and beside Python
     Bench(bench::Options),
+    /// Run lanes under a simulated log, clock, group and faults, from seeds
+    Sim(sim::Options),
     /// One of the programs that the benchmark starts
     #[command(subcommand, hide = true)]
     BenchClient(bench::client::Client),
@@ -27,6 +30,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Check => check::run(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Sim(options) => sim::run(&options),
         Chore::BenchClient(client) => bench::client::run(&client),
     }
 }
