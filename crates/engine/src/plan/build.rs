@@ -1,5 +1,6 @@
 //! From the file to the plan: pure validation that tells everything that is wrong at once.
 
+use super::kafka::PropertyCheck;
 use super::model::build_model;
 use super::topics::{OutputTopics, TopicName, is_owned};
 use super::{
@@ -16,10 +17,21 @@ use streamfold_learn::features::Schema;
 use streamfold_learn::model::Task;
 use streamfold_learn::params::nearest;
 
-/// The plan of a pipeline file, or everything that is wrong with it, in the order of the file.
+/// The plan of a pipeline file, or everything that is wrong with it, in the order of the file. Kafka's properties are
+/// not looked at: see [`from_text_with`].
 pub fn from_text(text: &str, catalog: &Catalog) -> Result<Plan, Vec<Problem>> {
+    from_text_with(text, catalog, &|_, _| Ok(()))
+}
+
+/// The same; each of Kafka's properties is looked at by `property`.
+pub fn from_text_with(
+    text: &str,
+    catalog: &Catalog,
+    property: PropertyCheck<'_>,
+) -> Result<Plan, Vec<Problem>> {
     let mut problems = Problems::default();
-    let plan = read::read(text, &mut problems).map(|spec| build(&spec, catalog, &mut problems));
+    let spec = read::read(text, &mut problems);
+    let plan = spec.map(|spec| build(Builder { spec: &spec, catalog, property, problems: &mut problems }));
     match plan {
         Some(plan) if problems.is_empty() => Ok(plan),
         _ => Err(problems.into_sorted()),
@@ -30,11 +42,12 @@ pub fn from_text(text: &str, catalog: &Catalog) -> Result<Plan, Vec<Problem>> {
 pub(super) struct Builder<'a> {
     pub(super) spec: &'a Spec,
     pub(super) catalog: &'a Catalog,
+    pub(super) property: PropertyCheck<'a>,
     pub(super) problems: &'a mut Problems,
 }
 
-fn build(spec: &Spec, catalog: &Catalog, problems: &mut Problems) -> Plan {
-    let mut builder = Builder { spec, catalog, problems };
+fn build(mut builder: Builder<'_>) -> Plan {
+    let spec = builder.spec;
     let features = builder.features();
     let model = build_model(&mut builder, &features);
     let label = label::build(&mut builder, &model);
@@ -96,15 +109,15 @@ impl Builder<'_> {
 
     fn kafka(&mut self) -> KafkaProperties {
         let spec = self.spec;
-        let common = kafka::properties(&spec.kafka, self.problems);
+        let common = kafka::properties(&spec.kafka, self.property, self.problems);
         if !["bootstrap.servers", "metadata.broker.list"].iter().any(|name| common.contains_key(*name)) {
             let hint = "write [kafka] and below it \"bootstrap.servers\" = \"localhost:9092\"";
             self.problems.add(spec.kafka.place, "kafka.bootstrap.servers", "is missing").hint(hint);
         }
         KafkaProperties {
             common,
-            consumer: kafka::properties(&spec.kafka_consumer, self.problems),
-            producer: kafka::properties(&spec.kafka_producer, self.problems),
+            consumer: kafka::properties(&spec.kafka_consumer, self.property, self.problems),
+            producer: kafka::properties(&spec.kafka_producer, self.property, self.problems),
         }
     }
 

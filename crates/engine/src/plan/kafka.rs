@@ -1,4 +1,4 @@
-//! Properties of the Kafka clients: passed through, except for those that the pipeline itself decides.
+//! Properties of the Kafka clients: passed through, after those who know them have looked at each.
 
 use super::KafkaProperties;
 use crate::spec::problem::Problems;
@@ -7,67 +7,54 @@ use crate::spec::tree::{Entry, Value, join};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Properties that are decided elsewhere, and where.
-const DECIDED: &[(&str, &str)] = &[
-    ("group.id", "it is `<prefix><name>`: set `prefix` and `name` instead"),
-    ("group.protocol", "lanes are handed out by the classic protocol"),
-    ("partition.assignment.strategy", "lanes are handed out by the cooperative-sticky assignor"),
-    ("transactional.id", "it is made from `<prefix><name>`: set `prefix` and `name` instead"),
-    ("enable.idempotence", "transactions need it, so it is always on"),
-    ("auto.offset.reset", "set `start` of the input instead"),
-    ("enable.auto.commit", "offsets are committed in the transaction with the answers"),
-    ("enable.auto.offset.store", "offsets are committed in the transaction with the answers"),
-    ("isolation.level", "only committed records are read"),
-    ("queued.max.messages.kbytes", "set `limits.queue_bytes_max` instead"),
-];
+/// Says what is wrong with a property of this name and value, if anything is. The engine knows no client.
+pub type PropertyCheck<'a> = &'a dyn Fn(&str, &str) -> Result<(), String>;
 
-/// The properties of a section. Dotted names may stand without quotes: TOML then nests tables, which are flattened.
-pub(super) fn properties(part: &Part, problems: &mut Problems) -> BTreeMap<String, String> {
-    let mut properties = BTreeMap::new();
-    for entry in &part.others {
-        flatten(part, "", entry, &mut properties, problems);
-    }
-    properties
+/// The properties of a section.
+pub(super) fn properties(
+    part: &Part,
+    check: PropertyCheck<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<String, String> {
+    let mut reader = Reader { part, check, problems, properties: BTreeMap::new() };
+    part.others.iter().for_each(|entry| reader.read("", entry));
+    reader.properties
 }
 
-fn flatten(
-    part: &Part,
-    before: &str,
-    entry: &Entry,
-    into: &mut BTreeMap<String, String>,
-    problems: &mut Problems,
-) {
-    let name = join(before, &entry.name);
-    let path = join(&part.path, &name);
-    let value = match &entry.node.value {
-        Value::Table(entries) => {
-            entries.iter().for_each(|entry| flatten(part, &name, entry, into, problems));
-            return;
-        }
-        Value::List(items) => {
-            let items: Option<Vec<_>> = items.iter().map(|item| item.value.scalar_text()).collect();
-            items.map(|items| items.join(","))
-        }
-        scalar => scalar.scalar_text(),
-    };
-    let decided = DECIDED.iter().find(|(decided, _)| *decided == name);
-    match value {
-        _ if decided.is_some() => {
-            let hint = decided.map_or("", |(_, hint)| hint);
-            problems.add(entry.place, path, "the pipeline decides this itself").hint(hint);
-        }
-        // `lanes = 2` below [kafka] would otherwise pass as a property that Kafka does not know.
-        _ if !name.contains('.') && home(&name).is_some() => {
-            let home = home(&name).unwrap_or_default();
-            problems.add(entry.place, path, "is no Kafka property").hint(format!("it belongs {home}"));
-        }
-        Some(value) => {
-            if into.insert(name, value).is_some() {
-                problems.add(entry.place, path, "is given twice");
+struct Reader<'a> {
+    part: &'a Part,
+    check: PropertyCheck<'a>,
+    problems: &'a mut Problems,
+    properties: BTreeMap<String, String>,
+}
+
+impl Reader<'_> {
+    /// Dotted names may stand without quotes: TOML then nests tables, which are flattened.
+    fn read(&mut self, before: &str, entry: &Entry) {
+        let name = join(before, &entry.name);
+        let path = join(&self.part.path, &name);
+        let value = match &entry.node.value {
+            Value::Table(entries) => {
+                entries.iter().for_each(|entry| self.read(&name, entry));
+                return;
             }
-        }
-        None => {
-            problems.add(entry.place, path, "must be a text, number, truth value or list of these");
+            Value::List(items) => {
+                let items: Option<Vec<_>> = items.iter().map(|item| item.value.scalar_text()).collect();
+                items.map(|items| items.join(","))
+            }
+            scalar => scalar.scalar_text(),
+        };
+        let Some(value) = value else {
+            self.problems.add(entry.place, path, "must be a text, number, truth value or list of these");
+            return;
+        };
+        // `lanes = 2` below [kafka] would otherwise pass as a property.
+        if let Some(home) = home(&name) {
+            self.problems.add(entry.place, path, "is no Kafka property").hint(format!("it belongs {home}"));
+        } else if let Err(fault) = (self.check)(&name, &value) {
+            self.problems.add(entry.place, path, fault);
+        } else if self.properties.insert(name, value).is_some() {
+            self.problems.add(entry.place, path, "is given twice");
         }
     }
 }

@@ -17,8 +17,9 @@ mod parts;
 mod topics;
 
 pub use crate::spec::{Problem, json_schema, reference_markdown};
-pub use build::from_text;
+pub use build::{from_text, from_text_with};
 pub use check_cluster::check_cluster;
+pub use kafka::PropertyCheck;
 pub use meaning::{diff_meaning, meaning_from_text, meaning_to_text};
 pub use topics::{OutputTopics, TopicName};
 
