@@ -10,6 +10,7 @@ pub mod checks;
 pub mod cluster;
 pub mod compose;
 pub mod features;
+mod lanes;
 pub mod linear;
 pub mod metrics;
 pub mod model;

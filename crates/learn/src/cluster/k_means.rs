@@ -2,6 +2,7 @@
 #![doc = include_str!("k_means.md")]
 
 use crate::features::{Row, Schema};
+use crate::lanes::{LANES, Lanes};
 use crate::model::{AnyModel, Assignment, Clusterer, Task};
 use crate::params::{Param, ParamError, ParamKind, Values};
 use crate::registry::{ClassesMax, ModelEntry};
@@ -129,21 +130,24 @@ impl KMeans {
     /// Squared distance of a row from a centre.
     fn distance_square(&self, centre: &[f64], row: Row<'_>) -> f64 {
         let (numeric, sparse) = centre.split_at(self.numeric_length);
-        let mut sum = 0.0;
-        let mut there = sparse.len();
-        for (&value, &centre) in row.numeric.iter().zip(numeric) {
-            if value.abs() <= LIMIT {
-                sum += (value - centre) * (value - centre);
-                there += 1;
-            }
+        let (mut squares, mut there) = (Lanes::default(), Lanes::default());
+        for (values, centres) in row.numeric.chunks(LANES).zip(numeric.chunks(LANES)) {
+            let (values, centres) = (Lanes::of(values), Lanes::of(centres));
+            let difference =
+                values.with(centres, |value, is| if value.abs() <= LIMIT { value - is } else { 0.0 });
+            squares += difference * difference;
+            there += values.map(|value| if value.abs() <= LIMIT { 1.0 } else { 0.0 });
         }
+        let mut sum = squares.sum();
+        let there = there.sum() + sparse.len() as f64;
         let mut next = row.sparse.iter().peekable();
         for (index, &centre) in sparse.iter().enumerate() {
             let value =
                 next.next_if(|(at, _)| *at as usize == index).map_or(0.0, |&(_, value)| present(value));
             sum += (value - centre) * (value - centre);
         }
-        if there == self.size || there == 0 { sum } else { sum * (self.size as f64 / there as f64) }
+        let size = self.size as f64;
+        if there == size || there == 0.0 { sum } else { sum * (size / there) }
     }
 
     /// Nearest and second nearest cluster with their squared distances.
@@ -233,8 +237,12 @@ fn between(one: &Part, other: &Part) -> f64 {
 
 /// Squared distance over the coordinates that are not NaN.
 fn part_distance(centre: &[f64], point: &[f64]) -> f64 {
-    let squares = centre.iter().zip(point).map(|(a, b)| (a - b) * (a - b));
-    squares.fold(0.0, |sum, square| if square.is_nan() { sum } else { sum + square })
+    let mut squares = Lanes::default();
+    for (centre, point) in centre.chunks(LANES).zip(point.chunks(LANES)) {
+        let difference = Lanes::of(centre) - Lanes::of(point);
+        squares += (difference * difference).map(|square| if square.is_nan() { 0.0 } else { square });
+    }
+    squares.sum()
 }
 
 impl Part {

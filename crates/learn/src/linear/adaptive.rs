@@ -11,123 +11,23 @@
 //! amount; values beyond [`LIMIT`] count as missing. Missing contributes nothing, which for a centred feature means
 //! that it counts as its mean.
 //!
-//! Loops run over [`LANES`] features side by side, which also fixes the order of sums on every machine.
+//! Loops run over [`LANES`] features side by side.
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "loops over lanes read as what they become: one vector operation"
-)]
-
+use super::moments::{LIMIT, MOMENT_EVENTS_MAX, Moments, REACH};
 use crate::features::Row;
+use crate::lanes::{LANES, Lanes};
 use crate::snapshot::{Reader, SnapshotError, Writer};
 
-/// Features that are worked on side by side.
-const LANES: usize = 4;
-type Lanes = [f64; LANES];
-
-/// Larger values count as missing, so that squares and their sums stay finite.
-pub(crate) const LIMIT: f64 = 1e100;
-/// No value counts for more than this many deviations from its mean. Wide enough for a flag that is set once in a
-/// thousand events, narrow enough that one absurd value cannot spoil a feature.
-const REACH: f64 = 30.0;
-/// Moments of features forget beyond this many events, so that they can follow a stream that moves.
-const MOMENT_EVENTS_MAX: f64 = 100_000.0;
-/// Deviations below this are no deviations: their reciprocal would not be finite.
-const DEVIATION_MIN: f64 = 1e-150;
 /// What the sum of squared gradients starts from, in units of the squared scale of the target: a first gradient
 /// that happens to be tiny must not make a giant step.
 const GRADIENT_FLOOR: f64 = 0.25;
 /// Share of the newest event in the fading losses that choose between fast and averaged weights.
 const LOSS_SHARE: f64 = 0.01;
+/// Deviations are looked at anew with each of the first events, and then with every so many.
+const LOOK_ALWAYS_EVENTS: u64 = 64;
+const LOOK_EVENTS: u64 = 8;
 /// Events that weigh more than this count as this.
-pub(crate) const WEIGHT_MAX: f64 = 1e6;
-
-/// Running mean and deviation of [`LANES`] features.
-#[derive(Clone, Copy, Debug, Default)]
-struct Moments {
-    mean: Lanes,
-    variance: Lanes,
-    /// Weight learnt, at most [`MOMENT_EVENTS_MAX`].
-    count: Lanes,
-    /// Square root of the variance.
-    deviation: Lanes,
-    /// Its reciprocal, 0 where there is no deviation yet.
-    inverse: Lanes,
-}
-
-impl Moments {
-    /// The value in deviations from the mean; 0 where it is missing.
-    #[inline(always)]
-    fn scaled(&self, lane: usize, value: f64) -> f64 {
-        if value.abs() <= LIMIT { clamp((value - self.mean[lane]) * self.inverse[lane], REACH) } else { 0.0 }
-    }
-
-    /// Learns the value and returns by how many (old) deviations the mean moved.
-    #[inline(always)]
-    fn learn(&mut self, lane: usize, value: f64, weight: f64) -> f64 {
-        let there = value.abs() <= LIMIT;
-        let weight = if there { weight } else { 0.0 };
-        let sum = self.count[lane] + weight;
-        let count = if sum > MOMENT_EVENTS_MAX { MOMENT_EVENTS_MAX } else { sum };
-        let rate = if weight < count { weight / count } else { 1.0 };
-        let rate = if there { rate } else { 0.0 };
-        let known = self.deviation[lane] >= DEVIATION_MIN;
-        let reach = if known { REACH * self.deviation[lane] } else { 2.0 * LIMIT };
-        let difference = if there { clamp(value - self.mean[lane], reach) } else { 0.0 };
-        let step = difference * rate;
-        let shift = step * self.inverse[lane];
-        self.count[lane] = count;
-        self.mean[lane] += step;
-        self.variance[lane] += (difference * (difference - step) - self.variance[lane]) * rate;
-        self.derive(lane);
-        shift
-    }
-
-    /// Fills in what follows from the variance.
-    #[inline(always)]
-    fn derive(&mut self, lane: usize) {
-        let deviation = self.variance[lane].sqrt();
-        let inverse = 1.0 / deviation;
-        self.deviation[lane] = deviation;
-        self.inverse[lane] = if deviation >= DEVIATION_MIN { inverse } else { 0.0 };
-    }
-}
-
-/// Running mean and deviation of one number, robust as those of the features: for targets.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Scale(Moments);
-
-impl Scale {
-    pub(crate) fn learn(&mut self, value: f64, weight: f64) {
-        self.0.learn(0, value, weight);
-    }
-
-    pub(crate) fn deviation(&self) -> f64 {
-        self.0.deviation[0]
-    }
-
-    pub(crate) fn save(&self, out: &mut Writer) {
-        save_moments(&self.0, 0, out);
-    }
-
-    pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        load_moments(&mut self.0, 0, from)
-    }
-}
-
-fn save_moments(moments: &Moments, lane: usize, out: &mut Writer) {
-    out.float(moments.mean[lane]);
-    out.float(moments.variance[lane]);
-    out.float(moments.count[lane]);
-}
-
-fn load_moments(moments: &mut Moments, lane: usize, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-    moments.mean[lane] = from.finite()?;
-    moments.variance[lane] = from.finite_not_negative()?;
-    moments.count[lane] = from.finite_not_negative()?;
-    moments.derive(lane);
-    Ok(())
-}
+pub(super) const WEIGHT_MAX: f64 = 1e6;
 
 /// What is known of a sparse feature.
 #[derive(Clone, Copy, Debug, Default)]
@@ -167,45 +67,47 @@ struct Function {
 
 /// How an event is learnt.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
+pub(super) struct Settings {
     /// Multiplies every step.
-    pub(crate) learning_rate: f64,
+    pub(super) learning_rate: f64,
     /// Strength of the pull of weights towards zero.
-    pub(crate) l2: f64,
+    pub(super) l2: f64,
     /// Events after which an old gradient counts half.
-    pub(crate) half_life_events: f64,
+    pub(super) half_life_events: f64,
 }
 
 /// The error of one event.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Error {
+pub(super) struct Error {
     /// Derivative of the loss with respect to the function's value.
-    pub(crate) slope: f64,
+    pub(super) slope: f64,
     /// An upper bound of its second derivative.
-    pub(crate) curvature: f64,
+    pub(super) curvature: f64,
     /// Scale of what is predicted: the steps are proportional to it.
-    pub(crate) scale: f64,
+    pub(super) scale: f64,
     /// Smallest step of the intercept.
-    pub(crate) intercept_rate_min: f64,
+    pub(super) intercept_rate_min: f64,
 }
 
 /// The values of a function by its fast and by its averaged weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Values {
-    pub(crate) fast: f64,
-    pub(crate) average: f64,
+pub(super) struct Values {
+    pub(super) fast: f64,
+    pub(super) average: f64,
 }
 
 /// One or several linear functions of the same features, learnt event by event.
 #[derive(Clone, Debug)]
-pub(crate) struct Functions {
+pub(super) struct Functions {
     settings: Settings,
     /// What a squared gradient keeps with each further one.
     keep: f64,
     numeric_length: usize,
     numeric: Vec<Moments>,
     sparse: Vec<Sparse>,
-    /// Weight learnt.
+    /// Number of events learnt.
+    number: u64,
+    /// Their weight.
     events: f64,
     /// Mean of the squared length of scaled rows, the intercept's 1 included.
     length: f64,
@@ -223,7 +125,7 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    pub(crate) fn new(numeric: usize, sparse: usize, functions: usize, settings: Settings) -> Self {
+    pub(super) fn new(numeric: usize, sparse: usize, functions: usize, settings: Settings) -> Self {
         let blocks = numeric.div_ceil(LANES);
         let mut new = Functions {
             settings,
@@ -231,13 +133,14 @@ impl Functions {
             numeric_length: numeric,
             numeric: vec![Moments::default(); blocks],
             sparse: vec![Sparse::default(); sparse],
+            number: 0,
             events: 0.0,
             length: 0.0,
             losses: Values::default(),
             functions: Vec::new(),
-            row: vec![[0.0; LANES]; blocks],
-            shift: vec![[0.0; LANES]; blocks],
-            rates: vec![[0.0; LANES]; blocks],
+            row: vec![Lanes::default(); blocks],
+            shift: vec![Lanes::default(); blocks],
+            rates: vec![Lanes::default(); blocks],
             row_sparse: Vec::new(),
         };
         new.grow(functions);
@@ -245,7 +148,7 @@ impl Functions {
     }
 
     /// Adds functions (of value 0) until there are this many.
-    pub(crate) fn grow(&mut self, functions: usize) {
+    pub(super) fn grow(&mut self, functions: usize) {
         while self.functions.len() < functions {
             self.functions.push(Function {
                 intercept: Weight::default(),
@@ -256,45 +159,35 @@ impl Functions {
     }
 
     /// Number of functions.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.functions.len()
     }
 
     /// Weight learnt so far.
-    pub(crate) fn events(&self) -> f64 {
+    pub(super) fn events(&self) -> f64 {
         self.events
     }
 
     /// The value of a function, by whichever weights predicted better lately. Always finite.
-    pub(crate) fn predict(&self, function: usize, row: Row<'_>) -> f64 {
+    pub(super) fn predict(&self, function: usize, row: Row<'_>) -> f64 {
         let Some(function) = self.functions.get(function) else { return 0.0 };
         let value = if self.losses.average < self.losses.fast {
-            let dense = self.dot(row.numeric, &function.numeric, |w| &w.average);
+            let dense = self.dot(row.numeric, &function.numeric, |w| w.average);
             function.intercept.average + dense + self.dot_sparse(row.sparse, function, |w| w.average)
         } else {
-            let dense = self.dot(row.numeric, &function.numeric, |w| &w.fast);
+            let dense = self.dot(row.numeric, &function.numeric, |w| w.fast);
             function.intercept.fast + dense + self.dot_sparse(row.sparse, function, |w| w.fast)
         };
         finite(value)
     }
 
     #[inline(always)]
-    fn dot(&self, values: &[f64], weights: &[Weights], of: impl Fn(&Weights) -> &Lanes) -> f64 {
-        let mut sums = [0.0; LANES];
-        let (blocks, rest) = values.as_chunks::<LANES>();
-        for ((moments, weights), block) in self.numeric.iter().zip(weights).zip(blocks) {
-            let weights = of(weights);
-            for lane in 0..LANES {
-                sums[lane] += weights[lane] * moments.scaled(lane, block[lane]);
-            }
+    fn dot(&self, values: &[f64], weights: &[Weights], of: impl Fn(&Weights) -> Lanes) -> f64 {
+        let mut sum = Lanes::default();
+        for ((moments, weights), values) in self.numeric.iter().zip(weights).zip(values.chunks(LANES)) {
+            sum += of(weights) * moments.scaled(moments.filled(Lanes::of(values)));
         }
-        if let (Some(moments), Some(weights)) = (self.numeric.get(blocks.len()), weights.get(blocks.len())) {
-            let weights = of(weights);
-            for (lane, &value) in rest.iter().enumerate() {
-                sums[lane] += weights[lane] * moments.scaled(lane, value);
-            }
-        }
-        add(sums)
+        sum.sum()
     }
 
     fn dot_sparse(&self, values: &[(u32, f64)], function: &Function, of: impl Fn(&Weight) -> f64) -> f64 {
@@ -305,31 +198,26 @@ impl Functions {
                 && known.scale > 0.0
                 && value.abs() <= LIMIT
             {
-                sum += of(weight) * clamp(value / known.scale, REACH);
+                sum += of(weight) * (value / known.scale).clamp(-REACH, REACH);
             }
         }
         sum
     }
 
-    /// Begins to learn an event: updates means, deviations and scales and keeps the scaled row for the steps. No
-    /// function changes its value by a mean that moves.
-    pub(crate) fn observe(&mut self, row: Row<'_>, weight: f64) {
+    /// Begins to learn an event: updates means, deviations and scales and keeps the scaled row. [`Functions::values`]
+    /// of every function must follow.
+    pub(super) fn observe(&mut self, row: Row<'_>, weight: f64) {
+        self.number = self.number.saturating_add(1);
         self.events += weight;
-        let mut squares = [0.0; LANES];
-        let (blocks, rest) = row.numeric.as_chunks::<LANES>();
-        let mut last = [f64::NAN; LANES];
-        last[..rest.len()].copy_from_slice(rest);
-        let blocks = blocks.iter().chain(std::iter::once(&last));
-        for (((moments, scaled), shift), block) in
-            self.numeric.iter_mut().zip(&mut self.row).zip(&mut self.shift).zip(blocks)
+        let look = self.number <= LOOK_ALWAYS_EVENTS || self.number.is_multiple_of(LOOK_EVENTS);
+        let mut squares = Lanes::default();
+        for (((moments, scaled), shift), values) in
+            self.numeric.iter_mut().zip(&mut self.row).zip(&mut self.shift).zip(row.numeric.chunks(LANES))
         {
-            for lane in 0..LANES {
-                shift[lane] = moments.learn(lane, block[lane], weight);
-                scaled[lane] = moments.scaled(lane, block[lane]);
-                squares[lane] += scaled[lane] * scaled[lane];
-            }
+            (*scaled, *shift) = moments.learn(Lanes::of(values), weight, look);
+            squares += *scaled * *scaled;
         }
-        let mut length = 1.0 + add(squares);
+        let mut length = 1.0 + squares.sum();
         self.row_sparse.clear();
         for &(index, value) in row.sparse {
             let size = value.abs();
@@ -340,33 +228,31 @@ impl Functions {
                 let size_max = if known.scale > 0.0 { known.scale * REACH } else { LIMIT };
                 known.scale = known.scale.max(size.min(size_max));
                 known.count += weight;
-                let scaled = clamp(value / known.scale, REACH);
+                let scaled = (value / known.scale).clamp(-REACH, REACH);
                 length += scaled * scaled;
                 self.row_sparse.push((index as usize, scaled, 0.0));
             }
         }
         self.length += (length - self.length) * (weight / self.events.min(MOMENT_EVENTS_MAX)).min(1.0);
-        for function in &mut self.functions {
-            let (fast, average) = function.shifts(&self.shift);
-            function.intercept.fast += fast;
-            function.intercept.average += average;
-        }
     }
 
-    /// The values of a function for the event that was observed last.
-    pub(crate) fn values(&self, function: usize) -> Values {
-        let Some(function) = self.functions.get(function) else { return Values::default() };
-        let (mut fast, mut average) = ([0.0; LANES], [0.0; LANES]);
-        for (weights, row) in function.numeric.iter().zip(&self.row) {
-            for lane in 0..LANES {
-                fast[lane] += weights.fast[lane] * row[lane];
-                average[lane] += weights.average[lane] * row[lane];
-            }
+    /// The values of a function for the event that was observed last. Where means have moved, its intercept makes up
+    /// for it: no function changes its value by that.
+    pub(super) fn values(&mut self, function: usize) -> Values {
+        let Some(function) = self.functions.get_mut(function) else { return Values::default() };
+        let (mut fast, mut average) = (Lanes::default(), Lanes::default());
+        let (mut fast_shift, mut average_shift) = (Lanes::default(), Lanes::default());
+        for ((weights, &row), &shift) in function.numeric.iter().zip(&self.row).zip(&self.shift) {
+            fast += weights.fast * row;
+            average += weights.average * row;
+            fast_shift += weights.fast * shift;
+            average_shift += weights.average * shift;
         }
-        let mut values = Values {
-            fast: function.intercept.fast + add(fast),
-            average: function.intercept.average + add(average),
-        };
+        let intercept = &mut function.intercept;
+        intercept.fast += fast_shift.sum();
+        intercept.average += average_shift.sum();
+        let mut values =
+            Values { fast: intercept.fast + fast.sum(), average: intercept.average + average.sum() };
         for &(index, scaled, _) in &self.row_sparse {
             values.fast += function.sparse[index].fast * scaled;
             values.average += function.sparse[index].average * scaled;
@@ -375,13 +261,13 @@ impl Functions {
     }
 
     /// Notes how well fast and averaged weights predicted the event.
-    pub(crate) fn compare(&mut self, losses: Values) {
+    pub(super) fn compare(&mut self, losses: Values) {
         self.losses.fast += (losses.fast - self.losses.fast) * LOSS_SHARE;
         self.losses.average += (losses.average - self.losses.average) * LOSS_SHARE;
     }
 
     /// Sets the intercept of a function that has learnt nothing.
-    pub(crate) fn start_at(&mut self, function: usize, value: f64) {
+    pub(super) fn start_at(&mut self, function: usize, value: f64) {
         if let Some(function) = self.functions.get_mut(function) {
             function.intercept.fast = value;
             function.intercept.average = value;
@@ -389,29 +275,29 @@ impl Functions {
     }
 
     /// Moves a function's weights down the slope for the event that was observed last.
-    pub(crate) fn step(&mut self, function: usize, error: Error, weight: f64) {
+    pub(super) fn step(&mut self, function: usize, error: Error, weight: f64) {
         let Some(function) = self.functions.get_mut(function) else { return };
         let (keep, slope) = (self.keep, error.slope);
         let step = self.settings.learning_rate * error.scale / self.length.max(1.0).sqrt();
         // The smallest normal number keeps 0/0 away where scale and gradients are 0.
         let floor = GRADIENT_FLOOR * error.scale * error.scale + f64::MIN_POSITIVE;
 
-        let mut totals = [0.0; LANES];
-        for ((weights, row), rates) in function.numeric.iter_mut().zip(&self.row).zip(&mut self.rates) {
-            for lane in 0..LANES {
-                let gradient = slope * row[lane];
-                // A feature that is missing keeps what it has learnt of its gradients.
-                let kept = if row[lane] == 0.0 { 1.0 } else { keep };
-                let sum = weights.gradient[lane] * kept + weight * gradient * gradient;
-                weights.gradient[lane] = sum;
-                rates[lane] = step * row[lane] / (sum + floor).sqrt();
-                totals[lane] += rates[lane] * row[lane];
-            }
+        if self.settings.l2 > 0.0 {
+            shrink(function, &self.row, &self.row_sparse, self.settings.l2 * weight * step, floor);
+        }
+        let mut total = Lanes::default();
+        for ((weights, &row), rates) in function.numeric.iter_mut().zip(&self.row).zip(&mut self.rates) {
+            let gradient = row * slope;
+            // A feature that is missing keeps what it has learnt of its gradients.
+            let kept = row.map(|value| if value == 0.0 { 1.0 } else { keep });
+            weights.gradient = weights.gradient * kept + gradient * gradient * weight;
+            *rates = row * (weights.gradient + Lanes::splat(floor)).inverse_sqrt() * step;
+            total += *rates * row;
         }
         let intercept = &mut function.intercept;
         intercept.gradient = intercept.gradient * keep + weight * slope * slope;
         let intercept_rate = (step / (intercept.gradient + floor).sqrt()).max(error.intercept_rate_min);
-        let mut total = add(totals) + intercept_rate;
+        let mut total = total.sum() + intercept_rate;
         for (index, scaled, rate) in &mut self.row_sparse {
             let known = &mut function.sparse[*index];
             let gradient = slope * *scaled;
@@ -426,72 +312,32 @@ impl Functions {
         // Averages over the last quarter of the events at first, then over the half-life.
         let share = |events: f64| (4.0 / (events + 3.0)).clamp(share_min, 1.0);
         let share_all = share(self.events);
-        for (weights, rates) in function.numeric.iter_mut().zip(&self.rates) {
-            for lane in 0..LANES {
-                weights.fast[lane] -= slope * rates[lane];
-            }
-        }
-        function.intercept.fast -= slope * intercept_rate;
-        for &(index, _, rate) in &self.row_sparse {
-            function.sparse[index].fast -= slope * rate;
-        }
-        if self.settings.l2 > 0.0 {
-            shrink(function, &self.row, &self.row_sparse, self.settings.l2 * weight * step, floor);
-        }
-        for weights in &mut function.numeric {
-            for lane in 0..LANES {
-                weights.average[lane] += (weights.fast[lane] - weights.average[lane]) * share_all;
-            }
+        for (weights, &rates) in function.numeric.iter_mut().zip(&self.rates) {
+            weights.fast = weights.fast - rates * slope;
+            weights.average += (weights.fast - weights.average) * share_all;
         }
         let intercept = &mut function.intercept;
+        intercept.fast -= slope * intercept_rate;
         intercept.average += (intercept.fast - intercept.average) * share_all;
-        for &(index, _, _) in &self.row_sparse {
+        for &(index, _, rate) in &self.row_sparse {
             let known = &mut function.sparse[index];
+            known.fast -= slope * rate;
             known.average += (known.fast - known.average) * share(self.sparse[index].count);
         }
     }
 }
 
-impl Function {
-    /// What the intercepts gain where the means have moved: the function must keep its value.
-    fn shifts(&self, shift: &[Lanes]) -> (f64, f64) {
-        let (mut fast, mut average) = ([0.0; LANES], [0.0; LANES]);
-        for (weights, shift) in self.numeric.iter().zip(shift) {
-            for lane in 0..LANES {
-                fast[lane] += weights.fast[lane] * shift[lane];
-                average[lane] += weights.average[lane] * shift[lane];
-            }
-        }
-        (add(fast), add(average))
-    }
-}
-
 /// The pull of L2 on the weights of the features that are there, as an implicit step. Never on the intercept.
 fn shrink(function: &mut Function, row: &[Lanes], sparse: &[(usize, f64, f64)], pull: f64, floor: f64) {
-    for (weights, row) in function.numeric.iter_mut().zip(row) {
-        for lane in 0..LANES {
-            if row[lane] != 0.0 {
-                weights.fast[lane] /= 1.0 + pull / (weights.gradient[lane] + floor).sqrt();
-            }
-        }
+    for (weights, &row) in function.numeric.iter_mut().zip(row) {
+        let pull = row.map(|value| if value == 0.0 { 0.0 } else { pull });
+        let by = Lanes::splat(1.0) + pull * (weights.gradient + Lanes::splat(floor)).inverse_sqrt();
+        weights.fast = weights.fast.over(by);
     }
     for &(index, _, _) in sparse {
         let known = &mut function.sparse[index];
         known.fast /= 1.0 + pull / (known.gradient + floor).sqrt();
     }
-}
-
-/// Sums the lanes in a fixed order.
-#[inline(always)]
-fn add(lanes: Lanes) -> f64 {
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
-}
-
-/// Written with comparisons, because these become single vector instructions.
-#[inline(always)]
-fn clamp(value: f64, reach: f64) -> f64 {
-    let value = if value > reach { reach } else { value };
-    if value < -reach { -reach } else { value }
 }
 
 /// The value within [`LIMIT`], 0 for NaN.
@@ -501,15 +347,16 @@ fn finite(value: f64) -> f64 {
 
 impl Functions {
     /// Saves everything but the settings; sparse features that were never seen take no room.
-    pub(crate) fn save(&self, out: &mut Writer) {
+    pub(super) fn save(&self, out: &mut Writer) {
         out.version(1);
+        out.unsigned(self.number);
         out.float(self.events);
         out.float(self.length);
         out.float(self.losses.fast);
         out.float(self.losses.average);
         out.unsigned(self.numeric_length as u64);
         for feature in 0..self.numeric_length {
-            save_moments(&self.numeric[feature / LANES], feature % LANES, out);
+            self.numeric[feature / LANES].save(feature % LANES, out);
         }
         let seen = || self.sparse.iter().enumerate().filter(|(_, known)| known.scale > 0.0);
         out.unsigned(self.sparse.len() as u64);
@@ -527,9 +374,9 @@ impl Functions {
             for feature in 0..self.numeric_length {
                 let (weights, lane) = (&function.numeric[feature / LANES], feature % LANES);
                 let weight = Weight {
-                    fast: weights.fast[lane],
-                    average: weights.average[lane],
-                    gradient: weights.gradient[lane],
+                    fast: weights.fast.get(lane),
+                    average: weights.average.get(lane),
+                    gradient: weights.gradient.get(lane),
                 };
                 weight.save(out);
             }
@@ -538,19 +385,20 @@ impl Functions {
     }
 
     /// Loads what [`Functions::save`] wrote, with `functions_min` to `functions_max` functions.
-    pub(crate) fn load(
+    pub(super) fn load(
         &mut self,
         from: &mut Reader<'_>,
         functions_min: usize,
         functions_max: usize,
     ) -> Result<(), SnapshotError> {
         from.version(1)?;
+        self.number = from.unsigned()?;
         self.events = from.finite_not_negative()?;
         self.length = from.finite_not_negative()?;
         self.losses = Values { fast: from.finite()?, average: from.finite()? };
         from.expect_length(self.numeric_length, "numeric features")?;
         for feature in 0..self.numeric_length {
-            load_moments(&mut self.numeric[feature / LANES], feature % LANES, from)?;
+            self.numeric[feature / LANES].load(feature % LANES, from)?;
         }
         self.load_sparse(from)?;
         let functions = from.length(24)?;
@@ -565,9 +413,9 @@ impl Functions {
             for feature in 0..self.numeric_length {
                 let (weights, lane) = (&mut function.numeric[feature / LANES], feature % LANES);
                 let weight = Weight::load(from)?;
-                weights.fast[lane] = weight.fast;
-                weights.average[lane] = weight.average;
-                weights.gradient[lane] = weight.gradient;
+                weights.fast.set(lane, weight.fast);
+                weights.average.set(lane, weight.average);
+                weights.gradient.set(lane, weight.gradient);
             }
             for (known, weight) in self.sparse.iter().zip(&mut function.sparse) {
                 if known.scale > 0.0 {

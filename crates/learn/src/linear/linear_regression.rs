@@ -1,7 +1,8 @@
 //! Linear regression by adaptive, normalised, scale-free stochastic gradient descent.
 #![doc = include_str!("linear_regression.md")]
 
-use super::adaptive::{Error, Functions, LIMIT, Scale, Values, WEIGHT_MAX};
+use super::adaptive::{Error, Functions, Values, WEIGHT_MAX};
+use super::moments::{LIMIT, Scale};
 use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
 use crate::features::{Row, Schema};
 use crate::model::{AnyModel, Regressor, Task};

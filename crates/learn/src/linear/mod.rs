@@ -3,6 +3,7 @@
 mod adaptive;
 pub mod linear_regression;
 pub mod logistic_regression;
+mod moments;
 pub mod recursive_least_squares;
 pub mod softmax_regression;
 

@@ -1,7 +1,8 @@
 //! Recursive least squares with forgetting, in square-root form.
 #![doc = include_str!("recursive_least_squares.md")]
 
-use super::adaptive::{LIMIT, WEIGHT_MAX};
+use super::adaptive::WEIGHT_MAX;
+use super::moments::LIMIT;
 use crate::features::{Row, Schema};
 use crate::model::{AnyModel, Regressor, Task};
 use crate::params::{Param, ParamError, ParamKind, Values};
