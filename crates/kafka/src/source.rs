@@ -6,6 +6,7 @@ use crate::ffi::{Batch, Delivery, PartitionQueue};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -21,6 +22,11 @@ const BATCH_RECORDS: usize = 8192;
 const RECORD_BYTES_MIN: usize = 256;
 /// What one fetch asks of a partition at most; a larger record still comes whole.
 const FETCH_BYTES_MAX: usize = 1 << 20;
+
+/// How often topics are asked after that nothing is heard of: a deleted one is only silent.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// How long that may hold up the reading.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Reads partitions of the inputs by plain assignment, committed records only. One for each lane.
 ///
@@ -89,13 +95,7 @@ impl Source for KafkaSource {
             let queue = queue.ok_or_else(|| {
                 LogError::Fatal(format!("topic {topic:?}: no queue for partition {}", partition.partition))
             })?;
-            inputs.push(Input {
-                partition: *partition,
-                topic,
-                queue,
-                is_paused: false,
-                is_out_of_range: false,
-            });
+            inputs.push(Input::new(*partition, topic, queue));
         }
         let offsets = positions.iter().map(|(_, offset)| Offset::Offset(*offset));
         let list = inputs
@@ -105,7 +105,14 @@ impl Source for KafkaSource {
         let list = client::list(list)?;
         consumer.assign(&list).map_err(|error| LogError::Fatal(format!("assigning partitions: {error}")))?;
         let batch = Batch::new(BATCH_RECORDS);
-        self.reading = Some(Reading { config: self.config.clone(), inputs, batch, consumer, wake });
+        self.reading = Some(Reading {
+            config: self.config.clone(),
+            inputs,
+            batch,
+            consumer,
+            wake,
+            checked_at: Instant::now(),
+        });
         Ok(())
     }
 
@@ -132,6 +139,7 @@ struct Reading {
     batch: Batch,
     consumer: Arc<ContextConsumer>,
     wake: Wake,
+    checked_at: Instant,
 }
 
 impl Reading {
@@ -140,6 +148,7 @@ impl Reading {
         let before = out.len();
         loop {
             client::serve(&self.config, "reading the inputs", &self.consumer)?;
+            self.check()?;
             for input in self.inputs.iter_mut().filter(|input| !input.is_paused) {
                 input.drain(&mut self.batch, out)?;
                 if input.is_out_of_range {
@@ -155,6 +164,37 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// Asks after the topics of silent partitions.
+    fn check(&mut self) -> Result<(), LogError> {
+        if self.checked_at.elapsed() < CHECK_INTERVAL {
+            return Ok(());
+        }
+        self.checked_at = Instant::now();
+        let mut answers = BTreeMap::new();
+        for input in &mut self.inputs {
+            if std::mem::take(&mut input.is_heard) {
+                continue;
+            }
+            let answer =
+                *answers.entry(input.topic.clone()).or_insert_with(|| refusal(&self.consumer, &input.topic));
+            match answer.filter(|_| std::mem::replace(&mut input.is_refused, answer.is_some())) {
+                None => {}
+                // Twice in a row: not all brokers know a new topic at once.
+                Some(code) => return Err(input.unreadable(code, None)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a topic cannot be read, if the broker says so.
+fn refusal(consumer: &ContextConsumer, topic: &str) -> Option<RDKafkaErrorCode> {
+    let metadata = consumer.fetch_metadata(Some(topic), CHECK_TIMEOUT).ok()?;
+    let error = metadata.topics().first()?.error()?;
+    Some(RDKafkaErrorCode::from(error)).filter(|code| !client::is_passing(*code))
+}
+
 /// One partition. Pausing leaves its queue alone: it fills up to its bound, and then nothing more is fetched.
 /// (The client's own pausing would fetch again from a position that its batch calls have moved too far.)
 struct Input {
@@ -164,9 +204,25 @@ struct Input {
     is_paused: bool,
     /// The broker has refused the position, and this was not told yet.
     is_out_of_range: bool,
+    /// Something has come since the topic was last asked after.
+    is_heard: bool,
+    /// Then, the answer was that it cannot be read.
+    is_refused: bool,
 }
 
 impl Input {
+    fn new(partition: Partition, topic: String, queue: PartitionQueue<Context>) -> Input {
+        Input {
+            partition,
+            topic,
+            queue,
+            is_paused: false,
+            is_out_of_range: false,
+            is_heard: false,
+            is_refused: false,
+        }
+    }
+
     /// Appends what is in the queue.
     fn drain(&mut self, batch: &mut Batch, out: &mut Vec<Fetched>) -> Result<(), LogError> {
         let partition = self.partition;
@@ -177,7 +233,7 @@ impl Input {
                 out.push(Fetched::Records(partition, std::mem::take(block)));
             }
         };
-        self.queue.drain(batch, |delivery| match delivery {
+        let count = self.queue.drain(batch, |delivery| match delivery {
             Delivery::Record(record) => {
                 push(&mut block, record);
                 if block.is_full() {
@@ -197,14 +253,16 @@ impl Input {
             }
         });
         close(&mut block, out);
-        match failure {
-            None => Ok(()),
-            Some((code, offset)) => Err(LogError::Fatal(format!(
-                "topic {} partition {} cannot be read at offset {offset}: {code}; the topic has to be there, and this user needs \
-                 Read on it",
-                self.topic, partition.partition
-            ))),
-        }
+        self.is_heard |= count > 0;
+        failure.map_or(Ok(()), |(code, offset)| Err(self.unreadable(code, Some(offset))))
+    }
+
+    fn unreadable(&self, code: RDKafkaErrorCode, offset: Option<i64>) -> LogError {
+        let offset = offset.map(|offset| format!(" at offset {offset}")).unwrap_or_default();
+        LogError::Fatal(format!(
+            "topic {} partition {} cannot be read{offset}: {code}; the topic has to be there, and this user needs Read on it",
+            self.topic, self.partition.partition
+        ))
     }
 
     /// Tells the first offset that is there instead of the one that was asked for.
