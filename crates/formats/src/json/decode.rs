@@ -57,32 +57,14 @@ impl JsonDecoder {
         let mut more = cursor.open(b'}');
         while more {
             let start = cursor.at;
-            let mut target = Target::Unknown;
-            if let Some(place) = self.nodes[node].guess(cursor, last) {
-                cursor.skip_space();
-                last = place;
-                target = self.nodes[node].target(place);
-            } else {
-                let key = cursor.key()?;
-                let name = key.resolve(&mut self.buffer);
-                if let Some(place) = self.nodes[node].look_up(name, name == key.raw, last) {
-                    last = place;
-                    target = self.nodes[node].target(place);
-                }
-            }
+            let target = match self.nodes[node].guess(cursor, &mut last) {
+                Some(target) => target,
+                None => self.key(cursor, node, &mut last)?,
+            };
             match target {
+                Target::Number(field) => self.number(cursor, field)?,
                 Target::Field(field) => self.field(cursor, field)?,
-                Target::Unknown => {
-                    cursor.skip_value(depth)?;
-                    self.keep(cursor.since(start));
-                }
-                Target::Literal(field) => {
-                    self.literal_in[field] = self.record;
-                    self.field(cursor, field)?;
-                }
-                Target::Path(field) if self.literal_in[field] == self.record => cursor.skip_value(depth)?,
-                Target::Path(field) => self.field(cursor, field)?,
-                Target::Object(child) => self.child(cursor, child, depth, start)?,
+                _ => self.other(cursor, target, depth, start)?,
             }
             more = cursor.more(b'}')?;
         }
@@ -90,6 +72,40 @@ impl JsonDecoder {
             self.rest.push('}');
         }
         Ok(())
+    }
+
+    /// Reads a key that was not guessed.
+    #[inline(never)]
+    fn key(&mut self, cursor: &mut Cursor<'_>, node: usize, last: &mut usize) -> Result<Target, Fault> {
+        let key = cursor.key()?;
+        let name = key.resolve(&mut self.buffer);
+        Ok(self.nodes[node].look_up(name, last))
+    }
+
+    /// Reads the value of a member (which begins at `start`) that is not simply a field.
+    #[inline(never)]
+    fn other(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        target: Target,
+        depth: usize,
+        start: usize,
+    ) -> Result<(), Fault> {
+        match target {
+            Target::Path(field) if self.literal_in[field] == self.record => cursor.skip_value(depth),
+            Target::Number(field) | Target::Path(field) => self.number(cursor, field),
+            Target::Field(field) => self.field(cursor, field),
+            Target::Literal(field) => {
+                self.literal_in[field] = self.record;
+                self.number(cursor, field)
+            }
+            Target::Object(child) => self.child(cursor, child, depth, start),
+            Target::Unknown => {
+                cursor.skip_value(depth)?;
+                self.keep(cursor.since(start));
+                Ok(())
+            }
+        }
     }
 
     /// Reads the value that should be an object with fields. Its member begins at `start`.
@@ -146,31 +162,32 @@ impl JsonDecoder {
         }
     }
 
-    /// Reads the value at the cursor into a field.
+    /// Reads the value at the cursor into a field, quickly if it is a number as numbers usually are.
     #[inline(always)]
-    fn field(&mut self, cursor: &mut Cursor<'_>, field: usize) -> Result<(), Fault> {
-        let kind = self.fields.fields[field].kind;
-        let first = cursor.peek();
-        if kind == FieldType::Number && first.is_some_and(|byte| byte.is_ascii_digit() || byte == b'-') {
-            let number = cursor.number()?;
-            let value = number.to_float();
-            if value.is_infinite() {
-                return Err(self.out_of_range(field, number.text));
-            }
+    fn number(&mut self, cursor: &mut Cursor<'_>, field: usize) -> Result<(), Fault> {
+        if self.fields.fields[field].kind == FieldType::Number
+            && let Some(value) = cursor.usual_number()
+        {
             self.columns.set_number(field, value);
             return Ok(());
         }
-        self.any_field(cursor, field, kind)
+        self.field(cursor, field)
     }
 
-    /// As [`JsonDecoder::field`], for everything but numbers where numbers are declared.
-    fn any_field(&mut self, cursor: &mut Cursor<'_>, field: usize, kind: FieldType) -> Result<(), Fault> {
+    /// Reads the value at the cursor into a field.
+    #[inline(never)]
+    fn field(&mut self, cursor: &mut Cursor<'_>, field: usize) -> Result<(), Fault> {
+        let kind = self.fields.fields[field].kind;
         let start = cursor.at;
         match (kind, cursor.token()?) {
             (_, Token::Null) => self.columns.clear(field),
             (FieldType::Text | FieldType::Scalar, Token::String(string)) => {
                 self.columns.set_text(field, string.resolve(&mut self.buffer))?;
             }
+            (FieldType::Number, Token::Number(number)) => match number.to_float() {
+                value if value.is_finite() => self.columns.set_number(field, value),
+                _ => return Err(self.out_of_range(field, number.text)),
+            },
             (FieldType::Integer, Token::Number(number)) if number.whole => match number.to_integer() {
                 Some(value) => self.columns.set_integer(field, value),
                 None => return Err(self.out_of_range(field, number.text)),

@@ -5,8 +5,9 @@
 //! look-up by name and changes nothing else.
 
 use std::collections::BTreeMap;
-use streamfold_flow::schema::RowSchema;
+use streamfold_flow::schema::{FieldType, RowSchema};
 
+use super::encode::write_string;
 use super::token::Cursor;
 
 /// What a key leads to.
@@ -14,7 +15,9 @@ use super::token::Cursor;
 pub(crate) enum Target {
     /// Nothing that is asked for.
     Unknown,
-    /// The value of a field.
+    /// The value of a field that is declared as a number.
+    Number(usize),
+    /// The value of another field.
     Field(usize),
     /// The value of a field whose name has dots: a key with just these dots.
     Literal(usize),
@@ -29,7 +32,7 @@ struct Key {
     /// The first eight bytes of `token` (or all, if they are fewer), and which of them count.
     head: u64,
     mask: u64,
-    /// The key with quotes and colon; empty if it cannot be guessed.
+    /// The key with quotes and colon.
     token: Box<[u8]>,
     target: Target,
     /// The key that followed this one last time.
@@ -40,7 +43,11 @@ impl Key {
     /// Whether the key stands at the cursor.
     #[inline(always)]
     fn found(&self, cursor: &Cursor<'_>) -> bool {
-        !self.token.is_empty() && cursor.starts_with(&self.token)
+        match cursor.eight() {
+            Some(chunk) if chunk & self.mask != self.head => false,
+            Some(_) if self.token.len() <= 8 => true,
+            _ => cursor.starts_with(&self.token),
+        }
     }
 }
 
@@ -66,63 +73,58 @@ pub(crate) const START: usize = usize::MAX;
 
 impl Node {
     fn add(&mut self, name: &str, target: Target) {
-        let token = format!("\"{name}\":").into_bytes();
+        // A name that needs escapes is put down with them; if a record writes them another way, it is looked up.
+        let mut token = Vec::new();
+        write_string(name, &mut token);
+        token.push(b':');
         let mut head = [0; 8];
         let length = token.len().min(8);
         head[..length].copy_from_slice(&token[..length]);
         let next = self.keys.len() + 1;
-        // A name that JSON writes with escapes does not stand there byte for byte: it is never guessed.
-        let plain = !name.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
-        let token = if plain { token.into() } else { Box::default() };
         self.by_name.insert(name.into(), self.keys.len());
         self.keys.push(Key {
             head: u64::from_le_bytes(head),
             mask: u64::MAX >> (64 - 8 * length),
-            token,
+            token: token.into(),
             target,
             next,
         });
     }
 
-    /// If the key that is expected after `last`, or the one after that, stands at the cursor: its place. The cursor
-    /// is then behind the colon.
+    /// If the key that is expected after `last`, or the one after that, stands at the cursor: what it leads to. The
+    /// cursor is then on the value.
     #[inline(always)]
-    pub(crate) fn guess(&self, cursor: &mut Cursor<'_>, last: usize) -> Option<usize> {
-        let mut next = self.keys.get(last).map_or(self.first, |key| key.next);
+    pub(crate) fn guess(&self, cursor: &mut Cursor<'_>, last: &mut usize) -> Option<Target> {
+        let mut next = self.keys.get(*last).map_or(self.first, |key| key.next);
         for _ in 0..2 {
             let key = self.keys.get(next)?;
-            let likely = cursor.eight().is_none_or(|chunk| chunk & key.mask == key.head);
-            if likely && key.found(cursor) {
+            if key.found(cursor) {
                 cursor.at += key.token.len();
-                return Some(next);
+                cursor.skip_space();
+                *last = next;
+                return Some(key.target);
             }
             next = key.next;
         }
         None
     }
 
-    /// The place of the key of this name, remembered as the one that follows `last`; `None` if it is unknown and too
-    /// many are.
-    pub(crate) fn look_up(&mut self, name: &str, plain: bool, last: usize) -> Option<usize> {
+    /// What the key of this name leads to. It is remembered as the one that follows `last`.
+    pub(crate) fn look_up(&mut self, name: &str, last: &mut usize) -> Target {
         let found = match self.by_name.get(name) {
             Some(place) => *place,
-            // A name that is written with escapes is never found by its bytes.
-            None if plain && self.keys.len() < UNKNOWN_KEYS_MAX + self.fields.len() => {
+            None if self.keys.len() < UNKNOWN_KEYS_MAX + self.fields.len() => {
                 self.add(name, Target::Unknown);
                 self.keys.len() - 1
             }
-            None => return None,
+            None => return Target::Unknown,
         };
-        match self.keys.get_mut(last) {
+        match self.keys.get_mut(*last) {
             Some(key) => key.next = found,
             None => self.first = found,
         }
-        Some(found)
-    }
-
-    #[inline(always)]
-    pub(crate) fn target(&self, place: usize) -> Target {
-        self.keys[place].target
+        *last = found;
+        self.keys[found].target
     }
 }
 
@@ -131,8 +133,12 @@ pub(crate) fn tree(schema: &RowSchema) -> Vec<Node> {
     let declared = |name: &str| schema.fields.iter().any(|field| field.name == name);
     let mut nodes = vec![Node::default()];
     for (field, spec) in schema.fields.iter().enumerate() {
-        let dotted = spec.name.contains('.');
-        nodes[0].add(&spec.name, if dotted { Target::Literal(field) } else { Target::Field(field) });
+        let target = match spec.kind {
+            _ if spec.name.contains('.') => Target::Literal(field),
+            FieldType::Number => Target::Number(field),
+            _ => Target::Field(field),
+        };
+        nodes[0].add(&spec.name, target);
         nodes[0].fields.push(field);
     }
     for (field, spec) in schema.fields.iter().enumerate() {

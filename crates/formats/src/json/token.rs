@@ -4,7 +4,7 @@
 
 use super::DEPTH_MAX;
 use crate::fault::{self, Fault};
-use crate::number::{Decimal, Grammar, eight, scan};
+use crate::number::{Decimal, Grammar, eight, scan, scan_usual};
 
 /// A place in a record's text.
 pub(crate) struct Cursor<'a> {
@@ -132,6 +132,14 @@ impl<'a> Cursor<'a> {
             }
             None => Err(self.not_json("a number")),
         }
+    }
+
+    /// The number at the cursor, if it is one of the usual ones.
+    #[inline(always)]
+    pub(crate) fn usual_number(&mut self) -> Option<f64> {
+        let (value, end) = scan_usual(self.bytes, self.at)?;
+        self.at = end;
+        Some(value)
     }
 
     /// A string, with the cursor on its opening quote. Escapes are checked, too.
