@@ -8,6 +8,7 @@
 //! | writing transactions: [`Committer`](streamfold_flow::log::Committer) | [`committer`] |
 //! | which lanes are ours | [`group`] |
 //! | reading journal and state to their end | [`state`] |
+//! | writing entries of small compacted topics | [`table`] |
 //!
 //! librdkafka does the work. Where its Rust wrapper costs too much (a message at a time, 100 ms for each commit) or
 //! lacks a call, the module `ffi` calls it directly; nothing else here is `unsafe`.
@@ -21,6 +22,7 @@ pub mod group;
 mod properties;
 pub mod source;
 pub mod state;
+pub mod table;
 
 pub use admin::Cluster;
 pub use committer::{CommitterTopics, KafkaCommitter};

@@ -12,7 +12,8 @@ pub fn write(
     partition: i32,
     records: &[(Vec<u8>, Option<Vec<u8>>)],
 ) -> Result<(), LogError> {
-    let unavailable = |error: rdkafka::error::KafkaError| LogError::Unavailable(format!("topic {topic}: {error}"));
+    let unavailable =
+        |error: rdkafka::error::KafkaError| LogError::Unavailable(format!("topic {topic}: {error}"));
     let own = [("acks", "all"), ("enable.idempotence", "true")];
     let config = config.producer(&own);
     let producer: ThreadedProducer<Context> = config
