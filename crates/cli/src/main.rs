@@ -1,2 +1,36 @@
-//! The binary `streamfold`.
-fn main() {}
+//! The binary `streamfold`: one file for each verb.
+
+mod arguments;
+mod backtest;
+mod catalog;
+mod check;
+mod exit;
+mod generation;
+mod kafka_log;
+mod layout;
+mod metrics;
+mod models;
+mod pipeline;
+mod run;
+mod serve;
+mod site;
+mod state;
+mod stop;
+mod topics;
+
+use arguments::{Arguments, Verb};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    arguments.start_logging();
+    let result = match arguments.verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Check(arguments) => check::check(&arguments),
+        Verb::State(arguments) => state::state(arguments),
+        Verb::Models(arguments) => models::models(&arguments),
+        Verb::Backtest(arguments) => backtest::backtest(&arguments),
+    };
+    exit::report(result)
+}

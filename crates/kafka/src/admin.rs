@@ -297,6 +297,14 @@ impl Cluster {
         self.consumer.commit(&list, CommitMode::Sync).map_err(|error| self.failed(&what, &error))
     }
 
+    /// Number of the group's members; 0 where there is no such group.
+    pub fn members(&self) -> Result<usize, LogError> {
+        let what = format!("group {}: asking for its members", self.group);
+        let found = self.consumer.fetch_group_list(Some(&self.group), ANSWER_TIMEOUT);
+        let found = found.map_err(|error| self.failed(&what, &error))?;
+        Ok(found.groups().iter().map(|group| group.members().len()).sum())
+    }
+
     /// Deletes the group with its offsets; one that is not there is no error, one with members is.
     pub fn delete_group(&self) -> Result<(), LogError> {
         let what = format!("deleting group {}", self.group);

@@ -6,6 +6,7 @@ use super::error::{MovedOffset, RunError};
 use super::patience::patiently;
 use super::{Context, now_ms};
 use crate::checkpoint::{Checkpoint, RestoreError};
+use crate::journal::JournalRecord;
 use crate::lane::{Identity, Lane, partitions_of};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,21 +64,12 @@ impl Starter<'_> {
         let log = &self.context.log;
         let Some(records) = self.wait("reading its state", || log.state(self.lane))? else { return Ok(None) };
         let checkpoint = Checkpoint::find(records).map_err(|error| self.unrestorable(error))?;
-        let since_ms = checkpoint.as_ref().map(|found| found.manifest.cut_at_ms - JOURNAL_MARGIN_MS);
-        let Some(journal) = self.journal(since_ms)? else { return Ok(None) };
+        let Some(journal) = self.journal(checkpoint.as_ref())? else { return Ok(None) };
         if checkpoint.is_none() && journal.is_empty() {
             return self.begin();
         }
         let mut lane = self.build()?;
-        match lane.restore(checkpoint.clone(), journal) {
-            Ok(()) => {}
-            Err(RestoreError::JournalGap { .. }) => {
-                let Some(journal) = self.journal(None)? else { return Ok(None) };
-                lane = self.build()?;
-                lane.restore(checkpoint, journal).map_err(|error| self.unrestorable(error))?;
-            }
-            Err(error) => return Err(self.unrestorable(error)),
-        }
+        lane.restore(checkpoint, journal).map_err(|error| self.unrestorable(error))?;
         Ok(self.compare_offsets(&lane)?.then_some(lane))
     }
 
@@ -95,8 +87,19 @@ impl Starter<'_> {
         Ok(Some(lane))
     }
 
-    fn journal(&self, since_ms: Option<i64>) -> Result<Option<Vec<Vec<u8>>>, RunError> {
-        self.wait("reading its journal", || self.context.log.journal(self.lane, since_ms))
+    /// The journal from the checkpoint's own commit on. Where to find that is told by clocks, which can be wrong: if it
+    /// is not in what is found there, the whole journal is read.
+    fn journal(&self, checkpoint: Option<&Checkpoint>) -> Result<Option<Vec<Vec<u8>>>, RunError> {
+        let read =
+            |since_ms| self.wait("reading its journal", || self.context.log.journal(self.lane, since_ms));
+        let Some(Checkpoint { manifest, .. }) = checkpoint else { return read(None) };
+        let Some(journal) = read(Some(manifest.cut_at_ms - JOURNAL_MARGIN_MS))? else { return Ok(None) };
+        let first = journal.first().map(|bytes| JournalRecord::decode(bytes)).transpose();
+        let first = first.map_err(|error| self.unrestorable(error.into()))?;
+        if first.is_some_and(|first| first.sequence <= manifest.sequence) {
+            return Ok(Some(journal));
+        }
+        read(None)
     }
 
     /// Compares the group's offsets with the journal's end; `false`: the lane is not wanted any more.

@@ -1,0 +1,137 @@
+//! The cluster as a pipeline finds it: reached, its inputs there, its topics created.
+
+use crate::exit::{Exit, Failure};
+use crate::generation::{self, Decision, Generation, Request};
+use crate::layout::{Layout, Status};
+use crate::{pipeline, topics};
+use anyhow::{Context, Result};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use streamfold_engine::journal::TopicIdentity;
+use streamfold_engine::plan::{Plan, check_cluster};
+use streamfold_flow::log::LogError;
+use streamfold_kafka::{ClientConfig, Cluster};
+
+/// A pipeline and the cluster that it runs on.
+pub struct Site {
+    pub plan: Arc<Plan>,
+    pub config: ClientConfig,
+    /// Speaks for the live generation's group.
+    pub cluster: Cluster,
+    pub cluster_id: String,
+}
+
+impl Site {
+    /// Reads the file and connects; some seconds without a broker are an error.
+    pub fn open(file: &Path) -> Result<Site> {
+        let plan = pipeline::read(file)?;
+        let config = pipeline::client_config(&plan)?;
+        let cluster = Cluster::connect(&config, &plan.group()).map_err(|error| unreachable(&plan, error))?;
+        let cluster_id = cluster.cluster_id().map_err(|error| unreachable(&plan, error))?;
+        Ok(Site { plan, config, cluster, cluster_id })
+    }
+
+    /// The inputs, checked against the plan.
+    pub fn inputs(&self) -> Result<Vec<TopicIdentity>> {
+        let names: Vec<String> = self.plan.inputs.iter().map(|input| input.topic.clone()).collect();
+        let found = self.cluster.topics(&names).context("cannot describe the topics of the inputs")?;
+        let partitions: Vec<_> = found.iter().map(|info| info.as_ref().map(|info| info.partitions)).collect();
+        let problems = check_cluster(&self.plan, &partitions);
+        if !problems.is_empty() {
+            return Err(Failure::new(Exit::Topics, problems.join("\n  ")).into());
+        }
+        let identity = |info: streamfold_kafka::admin::TopicInfo| TopicIdentity {
+            name: info.name,
+            topic_id: info.id,
+            partitions: info.partitions,
+        };
+        Ok(found.into_iter().flatten().map(identity).collect())
+    }
+
+    /// All generations.
+    pub fn generations(&self) -> Result<Vec<Generation>> {
+        generation::read_all(&self.plan, &self.cluster)
+    }
+
+    /// The generation to run: the one that is there, or a new one.
+    pub fn generation(&self, request: Request, inputs: &[TopicIdentity]) -> Result<Generation> {
+        let there = self.generations()?;
+        match generation::decide(&self.plan, &there, request, now_ms())? {
+            Decision::GoOn(generation) => {
+                if request.new.is_some() {
+                    log::info!(
+                        "the file means what generation {} means, so that goes on (`state reset` begins anew)",
+                        generation.number
+                    );
+                }
+                // Topics may have been deleted, or not all created when the generation began.
+                self.create_topics(&generation, inputs)?;
+                Ok(generation)
+            }
+            Decision::Begin(generation, retired) => {
+                self.begin(&generation, retired.as_ref(), inputs)?;
+                Ok(generation)
+            }
+        }
+    }
+
+    /// Begins a generation: first its topics, then its entry, so that an entry means that the topics are there.
+    pub fn begin(
+        &self,
+        new: &Generation,
+        retired: Option<&Generation>,
+        inputs: &[TopicIdentity],
+    ) -> Result<()> {
+        if let Some(retired) = retired {
+            self.require_stopped(&Layout::new(&self.plan, retired.number, Status::Live).group)?;
+        }
+        self.create_topics(new, inputs)?;
+        let mut changes = vec![(new.number, Some(new))];
+        changes.extend(retired.map(|retired| (retired.number, Some(retired))));
+        generation::write(&self.plan, &self.config, &changes)?;
+        log::info!("generation {} begins ({})", new.number, new.status.name());
+        Ok(())
+    }
+
+    fn create_topics(&self, generation: &Generation, inputs: &[TopicIdentity]) -> Result<()> {
+        let layout = Layout::new(&self.plan, generation.number, generation.status);
+        let partitions = inputs.first().map_or(1, |input| input.partitions);
+        let mut needed = vec![topics::generations(&self.plan)];
+        needed.extend(topics::of_generation(&self.plan, &layout, partitions));
+        topics::create(&self.cluster, &needed).map_err(|error| {
+            let hint =
+                "create them, or let the user of [kafka] create topics with the prefix of the pipeline";
+            anyhow::Error::from(error)
+                .context(Failure::new(Exit::Topics, "topics that the pipeline needs are missing").hint(hint))
+        })
+    }
+
+    /// Refuses while processes run in a group.
+    pub fn require_stopped(&self, group: &str) -> Result<()> {
+        let asking = || format!("cannot ask whether group {group} is at work");
+        let cluster = Cluster::connect(&self.config, group).with_context(asking)?;
+        match cluster.members().with_context(asking)? {
+            0 => Ok(()),
+            members => {
+                let message = format!("group {group} is at work: it has {members} members");
+                Err(Failure::new(Exit::Failed, message).hint("stop these processes first").into())
+            }
+        }
+    }
+}
+
+fn unreachable(plan: &Plan, error: LogError) -> anyhow::Error {
+    let servers = plan.kafka.common.get("bootstrap.servers").map_or("", String::as_str);
+    let message = match &error {
+        LogError::Unavailable(_) => format!("no broker can be reached at {servers}"),
+        LogError::Fatal(_) => format!("the brokers at {servers} cannot be used"),
+    };
+    let hint = "is Kafka running, and are \"bootstrap.servers\" and the security settings in [kafka] right?";
+    anyhow::Error::from(error).context(Failure::new(Exit::Unreachable, message).hint(hint))
+}
+
+/// What the clock shows, in milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
