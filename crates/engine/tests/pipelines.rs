@@ -91,6 +91,18 @@ fn good_files_are_plans_that_can_be_built_and_read() {
 }
 
 #[test]
+fn the_examples_are_plans() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    for example in std::fs::read_dir(examples).unwrap() {
+        let file = example.unwrap().path().join("pipeline.toml");
+        if let Ok(text) = std::fs::read_to_string(&file) {
+            let plan = plan::from_text(&text, &catalog());
+            assert!(plan.is_ok(), "{}: {:#?}", file.display(), plan.err());
+        }
+    }
+}
+
+#[test]
 fn meaning_survives_as_text() {
     for file in files("good") {
         let (_, plan) = good(file.file_stem().unwrap().to_str().unwrap());

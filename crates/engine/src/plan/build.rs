@@ -124,7 +124,7 @@ impl Builder<'_> {
     /// A format of the catalog with options that it has.
     pub(super) fn format(&mut self, part: &Part, key: &Key) -> Option<FormatPlan> {
         let stage = part.stages(key).first()?;
-        let Some(format) = self.catalog.formats.iter().find(|format| format.name == stage.kind.text) else {
+        let Ok(format) = self.catalog.format(&stage.kind.text) else {
             let known: Vec<_> = self.catalog.formats.iter().map(|format| format.name).collect();
             let message =
                 format!("there is no format {:?}; there are: {}", stage.kind.text, known.join(", "));
@@ -198,8 +198,7 @@ impl Builder<'_> {
             let message = format!("{} has fixed columns, and no class is known in advance", plan.format.name);
             self.wrong(part, &keys::SCORES, message, "name the classes in label.classes");
         }
-        if let (Some(task), Some(format)) =
-            (task, self.catalog.formats.iter().find(|format| format.name == plan.format.name))
+        if let (Some(task), Ok(format)) = (task, self.catalog.format(&plan.format.name))
             && let Err(reason) = (format.encoder)(&columns(&plan, task, label), &plan.format.options)
         {
             let place = Self::format_place(part, &keys::OUTPUT_FORMAT);

@@ -110,7 +110,7 @@ fn checked_format(
 ) -> FormatPlan {
     let plan = builder.format(part, &keys::FORMAT);
     let plan = plan.unwrap_or_else(|| FormatPlan { name: String::new(), options: Vec::new() });
-    if let Some(format) = builder.catalog.formats.iter().find(|format| format.name == plan.name)
+    if let Ok(format) = builder.catalog.format(&plan.name)
         && let Err(reason) = (format.decoder)(schema, &plan.options)
     {
         let place = Builder::format_place(part, &keys::FORMAT);
