@@ -419,3 +419,88 @@ impl KMeans {
         Ok(Part { mass, centre })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::ParamValue;
+
+    fn model(features: usize, clusters: i64, half_life: f64) -> KMeans {
+        let schema = Schema { numeric: vec!["x".into(); features], ..Schema::default() };
+        let given = [
+            ("clusters".to_owned(), ParamValue::Integer(clusters)),
+            ("half_life_events".to_owned(), ParamValue::Number(half_life)),
+        ];
+        KMeans::new(&schema, &ENTRY.values(&given).unwrap()).unwrap()
+    }
+
+    fn row(numeric: &[f64]) -> Row<'_> {
+        Row { numeric, ..Row::default() }
+    }
+
+    /// From -0.5 to 0.5.
+    fn noise(number: u64) -> f64 {
+        (number * 7919 % 1009) as f64 / 1009.0 - 0.5
+    }
+
+    #[test]
+    fn the_first_distinct_events_are_the_first_centres() {
+        let mut model = model(1, 3, 1000.0);
+        for value in [5.0, 5.0, 7.0, 5.0, 9.0] {
+            model.learn(row(&[value]), 1.0);
+        }
+        let centres: Vec<_> = model.centres().collect();
+        assert_eq!(centres, [[5.0], [7.0], [9.0]]);
+        let answer = model.predict(row(&[8.5]));
+        assert_eq!((answer.cluster, answer.distance, answer.second_distance), (2, 0.5, 1.5));
+    }
+
+    #[test]
+    fn centres_follow_a_stream_that_moves() {
+        let mut model = model(1, 2, 200.0);
+        for number in 0..20_000u64 {
+            let moved = number as f64 / 1000.0;
+            model.learn(row(&[if number % 2 == 0 { moved } else { 100.0 - moved } + noise(number)]), 1.0);
+        }
+        let mut centres: Vec<f64> = model.centres().map(|centre| centre[0]).collect();
+        centres.sort_by(f64::total_cmp);
+        assert!((centres[0] - 20.0).abs() < 1.0 && (centres[1] - 80.0).abs() < 1.0, "{centres:?}");
+    }
+
+    #[test]
+    fn a_group_that_vanishes_leaves_no_centre_idle() {
+        let mut model = model(1, 3, 500.0);
+        for number in 0..3000u64 {
+            model.learn(row(&[(number % 3) as f64 * 100.0 + noise(number)]), 1.0);
+        }
+        // The group at 200 is gone, and the one at 0 has become two.
+        let new = [0.0, 100.0, 30.0];
+        for number in 0..20_000u64 {
+            model.learn(row(&[new[(number % 3) as usize] + noise(number)]), 1.0);
+        }
+        for value in new {
+            assert!(model.predict(row(&[value])).distance < 1.0, "{:?}", model.centres().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn missing_features_scale_the_distance_up() {
+        let mut model = model(4, 1, 1000.0);
+        model.learn(row(&[0.0; 4]), 1.0);
+        assert_eq!(model.predict(row(&[3.0, 3.0, 3.0, 3.0])).distance, 6.0);
+        assert_eq!(model.predict(row(&[f64::NAN, 3.0, f64::INFINITY, f64::NAN])).distance, 6.0);
+        assert_eq!(model.predict(row(&[f64::NAN; 4])).distance, 0.0);
+    }
+
+    #[test]
+    fn an_absurd_event_does_not_carry_a_centre_away() {
+        let mut model = model(1, 2, 1000.0);
+        for number in 0..2000u64 {
+            model.learn(row(&[(number % 2) as f64 * 10.0 + noise(number)]), 1.0);
+        }
+        model.learn(row(&[1e90]), 1.0);
+        for value in [0.0, 10.0] {
+            assert!(model.predict(row(&[value])).distance < 1.0, "{:?}", model.centres().collect::<Vec<_>>());
+        }
+    }
+}

@@ -26,6 +26,9 @@ const LOSS_SHARE: f64 = 0.01;
 /// Deviations are looked at anew with each of the first events, and then with every so many.
 const LOOK_ALWAYS_EVENTS: u64 = 64;
 const LOOK_EVENTS: u64 = 8;
+/// Smallest curvature for losses that flatten out: keeps the step from overshooting where a model is certain and
+/// wrong.
+pub(super) const CURVATURE_MIN: f64 = 0.05;
 /// Events that weigh more than this count as this.
 pub(super) const WEIGHT_MAX: f64 = 1e6;
 

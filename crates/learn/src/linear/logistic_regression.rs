@@ -1,7 +1,7 @@
 //! Logistic regression for two classes.
 #![doc = include_str!("logistic_regression.md")]
 
-use super::adaptive::{Error, Functions, Values, WEIGHT_MAX};
+use super::adaptive::{CURVATURE_MIN, Error, Functions, Values, WEIGHT_MAX};
 use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
 use crate::features::{Row, Schema};
 use crate::model::{AnyModel, Classifier, Task};
@@ -97,9 +97,6 @@ impl Classifier for LogisticRegression {
     }
 }
 
-/// Keeps the step from overshooting where the model is certain and wrong.
-const CURVATURE_MIN: f64 = 0.05;
-
 impl Snapshot for LogisticRegression {
     fn save(&self, out: &mut Writer) {
         out.version(1);
@@ -110,5 +107,37 @@ impl Snapshot for LogisticRegression {
         from.part("logistic_regression");
         from.version(1)?;
         self.function.load(from, 1, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The electricity stream has such a feature; a learner in raw units never recovers from it.
+    #[test]
+    fn a_feature_that_was_constant_for_long_may_begin_to_vary() {
+        let schema = Schema { numeric: vec!["steady".into(), "new".into()], ..Schema::default() };
+        let mut model = LogisticRegression::new(&schema, &ENTRY.values(&[]).unwrap());
+        let mut right = 0;
+        for number in 0..12_000u64 {
+            let steady = (number * 7919 % 101) as f64 / 101.0 - 0.5;
+            let new = if number < 10_000 { 0.003 } else { 500.0 + (number * 31 % 97) as f64 };
+            let (row, class) = ([steady, new], usize::from(steady > 0.0));
+            let mut scores = [0.0; 2];
+            model.predict(Row { numeric: &row, ..Row::default() }, &mut scores);
+            right += usize::from(number >= 10_500 && (scores[1] > 0.5) == (class == 1));
+            model.learn(Row { numeric: &row, ..Row::default() }, class, 1.0);
+        }
+        assert!(right > 1450, "{right} of 1500");
+    }
+
+    #[test]
+    fn a_third_class_teaches_nothing() {
+        let mut model = LogisticRegression::new(&Schema::default(), &ENTRY.values(&[]).unwrap());
+        model.learn(Row::default(), 2, 1.0);
+        let mut scores = [1.0; 3];
+        model.predict(Row::default(), &mut scores);
+        assert_eq!(scores, [0.5, 0.5, 0.0]);
     }
 }

@@ -237,3 +237,81 @@ impl Snapshot for RecursiveLeastSquares {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::ParamValue;
+    use proptest::prelude::*;
+
+    fn model(features: usize, forgetting: f64) -> RecursiveLeastSquares {
+        let schema = Schema { numeric: vec!["x".into(); features], ..Schema::default() };
+        let given = [("forgetting".to_owned(), ParamValue::Number(forgetting))];
+        RecursiveLeastSquares::new(&schema, &ENTRY.values(&given).unwrap()).unwrap()
+    }
+
+    fn learn(model: &mut RecursiveLeastSquares, numeric: &[f64], target: f64, weight: f64) {
+        model.learn(Row { numeric, ..Row::default() }, target, weight);
+    }
+
+    #[test]
+    fn too_many_features_are_refused_with_a_way_on() {
+        let schema = Schema { sparse_size: 1 << 18, ..Schema::default() };
+        let error = RecursiveLeastSquares::new(&schema, &Values::default()).unwrap_err();
+        assert!(
+            error.to_string().contains("262144") && error.to_string().contains("linear_regression"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn sparse_features_are_numeric_ones_that_are_mostly_zero() {
+        let schema = Schema { numeric: vec!["x".into()], sparse_size: 2, ..Schema::default() };
+        let mut sparse = RecursiveLeastSquares::new(&schema, &Values::default()).unwrap();
+        let mut dense = model(3, 1.0);
+        for number in 0..20u32 {
+            let (x, target) = (f64::from(number * 7 % 11), f64::from(number * number % 13));
+            let index = number % 2;
+            sparse.learn(Row { numeric: &[x], sparse: &[(index, 2.0)], ..Row::default() }, target, 1.0);
+            learn(
+                &mut dense,
+                &[x, if index == 0 { 2.0 } else { 0.0 }, if index == 1 { 2.0 } else { 0.0 }],
+                target,
+                1.0,
+            );
+        }
+        assert_eq!(sparse.weights(), dense.weights());
+    }
+
+    #[test]
+    fn forgetting_does_not_wind_up_where_a_feature_no_longer_varies() {
+        let mut model = model(2, 0.9);
+        for number in 0..50 {
+            let x = f64::from(number % 7);
+            learn(&mut model, &[x, f64::from(number % 3)], 2.0 * x, 1.0);
+        }
+        for number in 0..100_000 {
+            learn(&mut model, &[f64::from(number % 7), 0.0], 2.0 * f64::from(number % 7), 1.0);
+        }
+        // The second feature comes back: it must not be learnt from one noisy event as if nothing were known.
+        assert!(model.weights().1.iter().all(|weight| weight.abs() < 3.0), "{:?}", model.weights());
+        learn(&mut model, &[3.0, 1.0], 6.1, 1.0);
+        assert!(model.weights().1.iter().all(|weight| weight.abs() < 3.0), "{:?}", model.weights());
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_of_weight_two_is_two_events(events in prop::collection::vec((-9i8..9, -9i8..9, -9i8..9), 5..30)) {
+            let (mut once, mut twice) = (model(2, 1.0), model(2, 1.0));
+            for (a, b, target) in events {
+                let (row, target) = ([f64::from(a), f64::from(b)], f64::from(target));
+                learn(&mut once, &row, target, 2.0);
+                learn(&mut twice, &row, target, 1.0);
+                learn(&mut twice, &row, target, 1.0);
+            }
+            for (one, other) in once.weights().1.iter().zip(twice.weights().1) {
+                prop_assert!((one - other).abs() < 1e-6 * one.abs().max(1.0), "{} {}", one, other);
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Softmax (multinomial logistic) regression for any number of classes.
 #![doc = include_str!("softmax_regression.md")]
 
-use super::adaptive::{Error, Functions, Values, WEIGHT_MAX};
+use super::adaptive::{CURVATURE_MIN, Error, Functions, Values, WEIGHT_MAX};
 use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
 use crate::features::{Row, Schema};
 use crate::model::{AnyModel, Classifier, Task};
@@ -127,9 +127,6 @@ impl Classifier for SoftmaxRegression {
     }
 }
 
-/// Keeps the step from overshooting where the model is certain and wrong.
-const CURVATURE_MIN: f64 = 0.05;
-
 impl Snapshot for SoftmaxRegression {
     fn save(&self, out: &mut Writer) {
         out.version(1);
@@ -140,5 +137,31 @@ impl Snapshot for SoftmaxRegression {
         from.part("softmax_regression");
         from.version(1)?;
         self.functions.load(from, 0, self.classes_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::ParamValue;
+
+    #[test]
+    fn classes_are_learnt_as_they_come_up_to_the_bound() {
+        let given = [("classes_max".to_owned(), ParamValue::Integer(3))];
+        let mut model = SoftmaxRegression::new(&Schema::default(), &ENTRY.values(&given).unwrap());
+        let mut scores = [0.0; 4];
+        model.predict(Row::default(), &mut scores);
+        assert_eq!(scores, [0.25; 4]);
+        for number in 0..4000 {
+            model.learn(Row::default(), [0, 0, 1, 3][number % 4], 1.0);
+            if number > 2000 {
+                model.learn(Row::default(), 2, 1.0);
+            }
+        }
+        model.predict(Row::default(), &mut scores);
+        // Of seven events late in the stream two are of class 0, one of 1 and four of 2.
+        for (score, sevenths) in scores.iter().zip([2.0, 1.0, 4.0, 0.0]) {
+            assert!((score - sevenths / 7.0).abs() < 0.02, "{scores:?}");
+        }
     }
 }

@@ -111,3 +111,32 @@ impl Snapshot for Hashing {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::ParamValue;
+
+    #[test]
+    fn features_that_meet_in_one_place_are_one_feature() {
+        let schema = Schema { categories: vec!["a".into(), "b".into(), "c".into()], ..Schema::default() };
+        let given = [("bits".to_owned(), ParamValue::Integer(1))];
+        let hashing = Hashing::new(&schema, &ENTRY.values(&given).unwrap()).unwrap();
+        let mut out = RowBuffer::default();
+        for value in 1..100 {
+            hashing.transform(Row { categories: &[value, value, value], ..Row::default() }, &mut out);
+            assert!(out.sparse.windows(2).all(|pair| pair[0].0 < pair[1].0), "{:?}", out.sparse);
+            let sum: f64 = out.sparse.iter().map(|(_, value)| value.abs()).sum();
+            assert!(sum == 3.0 || sum == 1.0, "{:?}", out.sparse);
+        }
+    }
+
+    #[test]
+    fn equal_values_of_two_features_go_to_different_places() {
+        let schema = Schema { categories: vec!["from".into(), "to".into()], ..Schema::default() };
+        let hashing = Hashing::new(&schema, &ENTRY.values(&[]).unwrap()).unwrap();
+        let mut out = RowBuffer::default();
+        hashing.transform(Row { categories: &[42, 42], ..Row::default() }, &mut out);
+        assert_eq!(out.sparse.len(), 2);
+    }
+}

@@ -139,3 +139,30 @@ impl Snapshot for OneHot {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::ParamValue;
+
+    #[test]
+    fn values_beyond_the_bound_share_a_place_and_missing_ones_have_none() {
+        let schema =
+            Schema { categories: vec!["a".into(), "b".into()], sparse_size: 10, ..Schema::default() };
+        let given = [("values_max".to_owned(), ParamValue::Integer(2))];
+        let mut encoder = OneHot::new(&schema, &ENTRY.values(&given).unwrap()).unwrap();
+        assert_eq!(encoder.output().sparse_size, 16);
+        for value in [30, 20, 10] {
+            encoder.learn(Row { categories: &[value, 5], ..Row::default() }, 1.0);
+        }
+        let mut out = RowBuffer::default();
+        let mut places = |categories: &[Category]| {
+            encoder.transform(Row { categories, sparse: &[(3, 0.5)], ..Row::default() }, &mut out);
+            out.sparse.clone()
+        };
+        assert_eq!(places(&[30, 5]), [(3, 0.5), (11, 1.0), (14, 1.0)]);
+        assert_eq!(places(&[20, 5]), [(3, 0.5), (12, 1.0), (14, 1.0)]);
+        assert_eq!(places(&[10, 77]), [(3, 0.5), (10, 1.0), (13, 1.0)]);
+        assert_eq!(places(&[MISSING_CATEGORY, 5]), [(3, 0.5), (14, 1.0)]);
+    }
+}
