@@ -11,6 +11,7 @@ use crate::FormatError;
 use crate::block::{ReadRecord, decode_block};
 use crate::columns::Columns;
 use crate::fault::{self, Fault, excerpt};
+use crate::number::scan_usual;
 use crate::schema::{arrow_schema, expectation};
 use crate::time::{self, TimeError};
 
@@ -55,15 +56,14 @@ impl JsonDecoder {
         }
         let mut last = START;
         let mut more = cursor.open(b'}');
-        while more {
+        while more && self.numbers(cursor, node, &mut last) {
             let start = cursor.at;
             let target = match self.nodes[node].guess(cursor, &mut last) {
                 Some(target) => target,
                 None => self.key(cursor, node, &mut last)?,
             };
             match target {
-                Target::Number(field) => self.number(cursor, field)?,
-                Target::Field(field) => self.field(cursor, field)?,
+                Target::Number(field) | Target::Field(field) => self.field(cursor, field)?,
                 _ => self.other(cursor, target, depth, start)?,
             }
             more = cursor.more(b'}')?;
@@ -74,12 +74,40 @@ impl JsonDecoder {
         Ok(())
     }
 
+    /// Reads members as long as they are the expected ones, declared as numbers, and usual ones: the greater part
+    /// of most events. Stops before the first other member; false if the object was closed instead. The place is kept
+    /// in a register here: what waits for what is all that counts.
+    #[inline(never)]
+    fn numbers(&mut self, cursor: &mut Cursor<'_>, node: usize, last: &mut usize) -> bool {
+        let keys = &self.nodes[node];
+        let bytes = cursor.bytes();
+        let mut at = cursor.at;
+        let mut next = keys.after(*last);
+        let mut more = true;
+        while more {
+            let Some((field, length)) = keys.number(bytes, at, next) else { break };
+            let Some((value, end)) = scan_usual(bytes, at + length) else { break };
+            match bytes.get(end) {
+                Some(b',') => {}
+                Some(b'}') => more = false,
+                _ => break,
+            }
+            at = end + 1;
+            self.columns.set_number(field, value);
+            *last = next;
+            next = keys.after(next);
+        }
+        cursor.at = at;
+        more
+    }
+
     /// Reads a key that was not guessed.
     #[inline(never)]
     fn key(&mut self, cursor: &mut Cursor<'_>, node: usize, last: &mut usize) -> Result<Target, Fault> {
+        let start = cursor.at;
         let key = cursor.key()?;
         let name = key.resolve(&mut self.buffer);
-        Ok(self.nodes[node].look_up(name, last))
+        Ok(self.nodes[node].look_up(name, cursor.since(start), last))
     }
 
     /// Reads the value of a member (which begins at `start`) that is not simply a field.
@@ -93,16 +121,15 @@ impl JsonDecoder {
     ) -> Result<(), Fault> {
         match target {
             Target::Path(field) if self.literal_in[field] == self.record => cursor.skip_value(depth),
-            Target::Number(field) | Target::Path(field) => self.number(cursor, field),
-            Target::Field(field) => self.field(cursor, field),
+            Target::Number(field) | Target::Field(field) | Target::Path(field) => self.field(cursor, field),
             Target::Literal(field) => {
                 self.literal_in[field] = self.record;
-                self.number(cursor, field)
+                self.field(cursor, field)
             }
             Target::Object(child) => self.child(cursor, child, depth, start),
             Target::Unknown => {
                 cursor.skip_value(depth)?;
-                self.keep(cursor.since(start));
+                self.keep(cursor.since(start).trim_ascii_start());
                 Ok(())
             }
         }
@@ -121,7 +148,7 @@ impl JsonDecoder {
         }
         self.nodes[node].entered_in = self.record;
         if cursor.peek() == Some(b'{') {
-            let (kept, key) = (self.rest.len(), cursor.since(start));
+            let (kept, key) = (self.rest.len(), cursor.since(start).trim_ascii_start());
             self.keep(key);
             let opened = self.rest.len();
             self.object(cursor, node, depth + 1)?;
@@ -160,18 +187,6 @@ impl JsonDecoder {
             }
             self.rest.push_str(member);
         }
-    }
-
-    /// Reads the value at the cursor into a field, quickly if it is a number as numbers usually are.
-    #[inline(always)]
-    fn number(&mut self, cursor: &mut Cursor<'_>, field: usize) -> Result<(), Fault> {
-        if self.fields.fields[field].kind == FieldType::Number
-            && let Some(value) = cursor.usual_number()
-        {
-            self.columns.set_number(field, value);
-            return Ok(());
-        }
-        self.field(cursor, field)
     }
 
     /// Reads the value at the cursor into a field.

@@ -9,6 +9,7 @@ use streamfold_flow::schema::{FieldType, RowSchema};
 
 use super::encode::write_string;
 use super::token::Cursor;
+use crate::number::eight;
 
 /// What a key leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,21 +33,33 @@ struct Key {
     /// The first eight bytes of `token` (or all, if they are fewer), and which of them count.
     head: u64,
     mask: u64,
-    /// The key with quotes and colon.
-    token: Box<[u8]>,
+    /// How the key was written last time: with quotes, colon and the white space around them, from behind the comma
+    /// up to the value.
+    token: Vec<u8>,
     target: Target,
     /// The key that followed this one last time.
     next: usize,
 }
 
 impl Key {
-    /// Whether the key stands at the cursor.
+    /// Takes down how the key is written. What was read as this key once is this key wherever it stands again.
+    fn write(&mut self, token: &[u8]) {
+        let mut head = [0; 8];
+        let length = token.len().min(8);
+        head[..length].copy_from_slice(&token[..length]);
+        self.head = u64::from_le_bytes(head);
+        self.mask = u64::MAX.checked_shr(64 - 8 * length as u32).unwrap_or(0);
+        self.token.clear();
+        self.token.extend_from_slice(token);
+    }
+
+    /// Whether the key stands at this place.
     #[inline(always)]
-    fn found(&self, cursor: &Cursor<'_>) -> bool {
-        match cursor.eight() {
+    fn found(&self, bytes: &[u8], at: usize) -> bool {
+        match eight(bytes, at) {
             Some(chunk) if chunk & self.mask != self.head => false,
             Some(_) if self.token.len() <= 8 => true,
-            _ => cursor.starts_with(&self.token),
+            _ => bytes[at..].starts_with(&self.token),
         }
     }
 }
@@ -68,37 +81,47 @@ pub(crate) struct Node {
 /// Keys that are not asked for are remembered up to so many in each object, so that they can be guessed, too.
 const UNKNOWN_KEYS_MAX: usize = 256;
 
+/// Keys that are written longer are not remembered.
+const TOKEN_BYTES_MAX: usize = 256;
+
 /// No key: the guess before the first.
 pub(crate) const START: usize = usize::MAX;
 
 impl Node {
     fn add(&mut self, name: &str, target: Target) {
-        // A name that needs escapes is put down with them; if a record writes them another way, it is looked up.
         let mut token = Vec::new();
         write_string(name, &mut token);
         token.push(b':');
-        let mut head = [0; 8];
-        let length = token.len().min(8);
-        head[..length].copy_from_slice(&token[..length]);
-        let next = self.keys.len() + 1;
         self.by_name.insert(name.into(), self.keys.len());
-        self.keys.push(Key {
-            head: u64::from_le_bytes(head),
-            mask: u64::MAX >> (64 - 8 * length),
-            token: token.into(),
-            target,
-            next,
-        });
+        let mut key = Key { head: 0, mask: 0, token: Vec::new(), target, next: self.keys.len() + 1 };
+        key.write(&token);
+        self.keys.push(key);
+    }
+
+    /// The key that is expected after `last`.
+    #[inline(always)]
+    pub(crate) fn after(&self, last: usize) -> usize {
+        self.keys.get(last).map_or(self.first, |key| key.next)
+    }
+
+    /// If this key stands at this place and leads to a number: its field, and the length of the key with its colon.
+    #[inline(always)]
+    pub(crate) fn number(&self, bytes: &[u8], at: usize, key: usize) -> Option<(usize, usize)> {
+        match self.keys.get(key)? {
+            Key { target: Target::Number(field), token, .. } if self.keys[key].found(bytes, at) => {
+                Some((*field, token.len()))
+            }
+            _ => None,
+        }
     }
 
     /// If the key that is expected after `last`, or the one after that, stands at the cursor: what it leads to. The
     /// cursor is then on the value.
-    #[inline(always)]
     pub(crate) fn guess(&self, cursor: &mut Cursor<'_>, last: &mut usize) -> Option<Target> {
-        let mut next = self.keys.get(*last).map_or(self.first, |key| key.next);
+        let mut next = self.after(*last);
         for _ in 0..2 {
             let key = self.keys.get(next)?;
-            if key.found(cursor) {
+            if key.found(cursor.bytes(), cursor.at) {
                 cursor.at += key.token.len();
                 cursor.skip_space();
                 *last = next;
@@ -109,8 +132,11 @@ impl Node {
         None
     }
 
-    /// What the key of this name leads to. It is remembered as the one that follows `last`.
-    pub(crate) fn look_up(&mut self, name: &str, last: &mut usize) -> Target {
+    /// What the key of this name, written like this, leads to. It is remembered as the one that follows `last`.
+    pub(crate) fn look_up(&mut self, name: &str, token: &str, last: &mut usize) -> Target {
+        if token.len() > TOKEN_BYTES_MAX {
+            return self.by_name.get(name).map_or(Target::Unknown, |place| self.keys[*place].target);
+        }
         let found = match self.by_name.get(name) {
             Some(place) => *place,
             None if self.keys.len() < UNKNOWN_KEYS_MAX + self.fields.len() => {
@@ -124,6 +150,7 @@ impl Node {
             None => self.first = found,
         }
         *last = found;
+        self.keys[found].write(token.as_bytes());
         self.keys[found].target
     }
 }

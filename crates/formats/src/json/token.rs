@@ -4,7 +4,7 @@
 
 use super::DEPTH_MAX;
 use crate::fault::{self, Fault};
-use crate::number::{Decimal, Grammar, eight, scan, scan_usual};
+use crate::number::{Decimal, Grammar, eight, scan};
 
 /// A place in a record's text.
 pub(crate) struct Cursor<'a> {
@@ -42,21 +42,14 @@ impl<'a> Cursor<'a> {
         self.bytes.get(self.at).copied()
     }
 
+    /// All of the record.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The text between this place and the cursor.
     pub(crate) fn since(&self, start: usize) -> &'a str {
         &self.text[start..self.at]
-    }
-
-    /// The next eight bytes, if there are that many.
-    #[inline(always)]
-    pub(crate) fn eight(&self) -> Option<u64> {
-        eight(self.bytes, self.at)
-    }
-
-    /// Whether these bytes come next.
-    #[inline(always)]
-    pub(crate) fn starts_with(&self, bytes: &[u8]) -> bool {
-        self.bytes[self.at..].starts_with(bytes)
     }
 
     #[inline(always)]
@@ -90,7 +83,6 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn more(&mut self, close: u8) -> Result<bool, Fault> {
         if self.take(b',') {
-            self.skip_space();
             return Ok(true);
         }
         match self.peek() == Some(close) {
@@ -111,6 +103,7 @@ impl<'a> Cursor<'a> {
 
     /// The key of a member, up to and with the colon and white space behind it.
     pub(crate) fn key(&mut self) -> Result<RawString<'a>, Fault> {
+        self.skip_space();
         if self.peek() != Some(b'"') {
             return Err(self.not_json("a key in quotes"));
         }
@@ -132,14 +125,6 @@ impl<'a> Cursor<'a> {
             }
             None => Err(self.not_json("a number")),
         }
-    }
-
-    /// The number at the cursor, if it is one of the usual ones.
-    #[inline(always)]
-    pub(crate) fn usual_number(&mut self) -> Option<f64> {
-        let (value, end) = scan_usual(self.bytes, self.at)?;
-        self.at = end;
-        Some(value)
     }
 
     /// A string, with the cursor on its opening quote. Escapes are checked, too.
@@ -164,7 +149,7 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn find_special(&mut self) {
         const ONES: u64 = 0x0101_0101_0101_0101;
-        while let Some(chunk) = self.eight() {
+        while let Some(chunk) = eight(self.bytes, self.at) {
             // Sets the highest bit of the first byte that is zero (that is, equal), or below 0x20; bytes behind it
             // may have theirs set without reason, which does no harm.
             let (quote, escape) = (chunk ^ (ONES * 0x22), chunk ^ (ONES * 0x5c));
@@ -201,16 +186,17 @@ impl<'a> Cursor<'a> {
     }
 
     fn literal(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, Fault> {
-        if !self.starts_with(word.as_bytes()) {
+        if !self.bytes[self.at..].starts_with(word.as_bytes()) {
             return Err(self.not_json("a value"));
         }
         self.at += word.len();
         Ok(token)
     }
 
-    /// The value at the cursor; objects and arrays are not entered.
+    /// The value at the cursor, or behind white space there; objects and arrays are not entered.
     #[inline]
     pub(crate) fn token(&mut self) -> Result<Token<'a>, Fault> {
+        self.skip_space();
         match self.peek() {
             Some(b'"') => self.string().map(Token::String),
             Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
