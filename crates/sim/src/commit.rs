@@ -173,18 +173,25 @@ impl Commit {
         Ok(Step::State(0))
     }
 
+    /// Writes some of the state records.
     fn state(&self, around: &mut Surroundings<'_>, at: usize) -> Result<Step, TransactionError> {
-        let Some((key, value)) = self.transaction.state.get(at) else { return Ok(Step::Offsets) };
-        let place = Place { topic: Topic::State, partition: self.lane };
-        let mut value = value.clone();
-        if around.fault == Some(Fault::CheckpointOfLaterState)
-            && let Some(Ok(mut manifest)) = value.as_deref().map(Manifest::decode)
-        {
-            manifest.sequence += 1;
-            value = Some(manifest.encode());
+        let rest = self.transaction.state.get(at..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(Step::Offsets);
         }
-        self.append(around, place, NewRecord { key: Some(key.clone()), value, ..NewRecord::default() })?;
-        Ok(Step::State(at + 1))
+        let some = around.random.scaled(1, 50) as usize;
+        let place = Place { topic: Topic::State, partition: self.lane };
+        for (key, value) in rest.iter().take(some) {
+            let mut value = value.clone();
+            if around.fault == Some(Fault::CheckpointOfLaterState)
+                && let Some(Ok(mut manifest)) = value.as_deref().map(Manifest::decode)
+            {
+                manifest.sequence += 1;
+                value = Some(manifest.encode());
+            }
+            self.append(around, place, NewRecord { key: Some(key.clone()), value, ..NewRecord::default() })?;
+        }
+        Ok(Step::State(at + some))
     }
 
     fn offsets(&self, around: &mut Surroundings<'_>) -> Result<Step, TransactionError> {

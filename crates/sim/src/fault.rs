@@ -19,6 +19,8 @@ pub enum Fault {
     JournalOutsideTransaction,
     /// Checkpoints say that they were cut one commit later than they were.
     CheckpointOfLaterState,
+    /// The journal is read from the checkpoint's time on, without looking whether the checkpoint's commit is there.
+    TrustTimeOfCut,
     /// After a restore one record of each partition is passed over.
     ResumeOneLate,
     /// Inputs are read without regard to transactions.
@@ -38,6 +40,7 @@ impl Fault {
         ("outputs_outside_transaction", Fault::OutputsOutsideTransaction),
         ("journal_outside_transaction", Fault::JournalOutsideTransaction),
         ("checkpoint_of_later_state", Fault::CheckpointOfLaterState),
+        ("trust_time_of_cut", Fault::TrustTimeOfCut),
         ("resume_one_late", Fault::ResumeOneLate),
         ("read_uncommitted", Fault::ReadUncommitted),
         ("stale_generation", Fault::StaleGeneration),

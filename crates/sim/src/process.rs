@@ -116,11 +116,12 @@ impl Process {
             Progress::Lost => drop(self.workers.remove(&lane)),
             Progress::Finished if self.revoked.contains(&lane) => self.let_go(lane, around),
             Progress::Finished => {
-                let hash = worker.lane().map_or(0, |lane| lane.state_hash());
-                self.workers.remove(&lane);
-                if around.until.is_some() || self.is_stopping {
+                // A lane that was to be handed over, but is not any more, is begun again.
+                if self.is_stopping || !worker.is_draining() {
+                    let hash = worker.lane().map_or(0, |lane| lane.state_hash());
                     self.finished.insert(lane, hash);
                 }
+                self.workers.remove(&lane);
             }
         }
         Ok(())

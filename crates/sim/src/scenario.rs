@@ -207,8 +207,12 @@ fn limits(random: &mut Random) -> Limits {
     let tiny = random.per_mille(500);
     Limits {
         queue_bytes_max: if tiny { random.scaled(1, 20_000) as usize } else { 10_000_000 },
-        pending_bytes_max: if random.per_mille(500) { random.scaled(1, 5_000) as usize } else { 10_000_000 },
-        checkpoint_bytes_per_commit_max: random.scaled(1, 20_000) as usize,
+        pending_bytes_max: if random.per_mille(500) {
+            random.scaled(200, 5_000) as usize
+        } else {
+            10_000_000
+        },
+        checkpoint_bytes_per_commit_max: random.scaled(500, 20_000) as usize,
         checkpoint_part_bytes_max: random.scaled(16, 5_000) as usize,
     }
 }

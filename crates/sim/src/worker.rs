@@ -11,7 +11,8 @@ use crate::scenario::{Scenario, Weather};
 use crate::trace::Trace;
 use crate::watch::Watch;
 use std::collections::{BTreeMap, BTreeSet};
-use streamfold_engine::checkpoint::{Checkpoint, RestoreError};
+use streamfold_engine::checkpoint::Checkpoint;
+use streamfold_engine::journal::JournalRecord;
 use streamfold_engine::lane::{Action, Event, Lane, partitions_of};
 use streamfold_flow::Partition;
 
@@ -121,6 +122,11 @@ impl Worker {
         Ok(self.lane.is_some())
     }
 
+    /// Whether the lane was asked to end.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// The lane.
     pub fn lane(&self) -> Option<&Lane> {
         self.lane.as_deref()
@@ -182,8 +188,8 @@ impl Worker {
             Ok(checkpoint) => self.checkpoint = checkpoint,
             Err(error) => around.watch.fail(format!("{}: no checkpoint can be read: {error}", self.id)),
         }
-        // How far before the cut the journal is read is a guess that may fail; then it is read from its beginning.
-        let slack_ms = around.random.pick(&[60_000, 0, -50]);
+        // Where the cut's own commit lies is a guess, by two clocks; the journal's beginning is always right.
+        let slack_ms = around.random.pick(&[60_000, 0]);
         let journal = self.place(Topic::Journal);
         let start = match &self.checkpoint {
             Some(found) => around.log.offset_of_time(journal, found.manifest.cut_at_ms - slack_ms),
@@ -211,6 +217,10 @@ impl Worker {
             return Ok(());
         }
         let (start, records) = (*start, std::mem::take(records));
+        if start > 0 && around.fault != Some(Fault::TrustTimeOfCut) && !self.is_behind_cut(&records)? {
+            self.read_journal_from(0, around);
+            return Ok(());
+        }
         if around.fault == Some(Fault::RestoreBeforeFence) && self.epoch == 0 {
             match around.log.init_transactions(&self.id) {
                 Ok(epoch) => self.epoch = epoch,
@@ -221,11 +231,19 @@ impl Worker {
                 }
             }
         }
-        self.build(start, records, around)
+        self.build(records, around)
+    }
+
+    /// Whether what was read of the journal begins no later than with the checkpoint's own commit.
+    fn is_behind_cut(&self, journal: &[Vec<u8>]) -> Result<bool, String> {
+        let first = journal.first().map(|bytes| JournalRecord::decode(bytes)).transpose();
+        let first = first.map_err(|error| format!("{}: {error}", self.id))?;
+        let cut = self.checkpoint.as_ref().map(|checkpoint| checkpoint.manifest.sequence);
+        Ok(first.map(|first| first.sequence) <= cut && !journal.is_empty())
     }
 
     /// Builds the lane from what was read.
-    fn build(&mut self, start: i64, journal: Vec<Vec<u8>>, around: &mut Around<'_>) -> Result<(), String> {
+    fn build(&mut self, journal: Vec<Vec<u8>>, around: &mut Around<'_>) -> Result<(), String> {
         let scenario = around.scenario;
         let identity = parts::identity(scenario, self.number, self.run_id);
         let mut lane =
@@ -239,10 +257,6 @@ impl Worker {
             let (commits, sequence) = (journal.len(), self.checkpoint.as_ref().map(|c| c.manifest.sequence));
             match lane.restore(self.checkpoint.clone(), journal) {
                 Ok(()) => {}
-                Err(RestoreError::JournalGap { .. }) if start > 0 => {
-                    self.read_journal_from(0, around);
-                    return Ok(());
-                }
                 Err(error) => return Err(format!("{}: the lane cannot be restored: {error}", self.id)),
             }
             around.trace.add(|| {

@@ -22,6 +22,7 @@ struct Open {
     id: String,
     epoch: u32,
     commit: bool,
+    records: Vec<(Place, i64)>,
 }
 
 /// Everything there is.
@@ -124,6 +125,7 @@ impl World {
             Mode::Plain => None,
             Mode::Committed | Mode::Aborted => self.log.init_transactions(&id).ok(),
         };
+        let mut records = Vec::new();
         for (record, expected) in batch.records {
             let offset = match epoch {
                 None => self.log.append(batch.place, record),
@@ -132,18 +134,21 @@ impl World {
             };
             let expected = if batch.mode == Mode::Aborted { Expected::Nothing } else { expected };
             self.expected.insert((batch.place, offset), expected);
+            records.push((batch.place, offset));
         }
         self.log.skip(batch.place, batch.gap);
         if let Some(epoch) = epoch {
-            self.open.push(Open { id, epoch, commit: batch.mode == Mode::Committed });
+            self.open.push(Open { id, epoch, commit: batch.mode == Mode::Committed, records });
         }
     }
 
     fn end_batch(&mut self) {
         if !self.open.is_empty() {
             let open = self.open.swap_remove(self.random.index(self.open.len()));
-            // It is the only one of its id, so nothing can be wrong.
-            let _ = self.log.end_transaction(&open.id, open.epoch, open.commit);
+            if self.log.end_transaction(&open.id, open.epoch, open.commit).is_err() {
+                // It was open for too long, so the broker has aborted it.
+                self.expected.extend(open.records.into_iter().map(|record| (record, Expected::Nothing)));
+            }
         }
     }
 
@@ -184,7 +189,10 @@ impl World {
         let end = self.steps + steps_max;
         while !done(self) {
             if self.steps >= end {
-                return Err(format!("progress: {steps_max} steps without faults were not enough {what}"));
+                let behind: Vec<_> = self.behind().collect();
+                return Err(format!(
+                    "progress: {steps_max} steps without faults were not enough {what}; behind are {behind:?}"
+                ));
             }
             for _ in 0..20 {
                 self.step()?;
@@ -193,12 +201,20 @@ impl World {
         Ok(())
     }
 
+    /// Partitions with visible records that are not committed as folded, and where they are committed.
+    fn behind(&self) -> impl Iterator<Item = (Partition, Option<i64>)> {
+        let committed = |partition| self.log.group.offsets.get(&partition).copied();
+        let pairs =
+            self.inputs().into_iter().map(move |(partition, place)| (partition, place, committed(partition)));
+        pairs.filter_map(|(partition, place, committed)| {
+            let mut rest = self.log.stored(place, committed.unwrap_or(0), View::Committed);
+            rest.next().map(|_| (partition, committed))
+        })
+    }
+
     /// Everything that is visible in the inputs is committed as folded.
     fn is_caught_up(&self) -> bool {
-        let committed = |partition| self.log.group.offsets.get(&partition).copied().unwrap_or(0);
-        self.inputs().into_iter().all(|(partition, place)| {
-            self.log.stored(place, committed(partition), View::Committed).next().is_none()
-        })
+        self.behind().next().is_none()
     }
 
     /// Every lane has ended.

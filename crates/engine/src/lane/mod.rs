@@ -387,7 +387,8 @@ impl Lane {
         let queue = &mut self.queues[place];
         let position = queue.until.map_or(position, |until| position.min(until));
         queue.position = queue.position.max(position);
-        queue.at_end_since_ms = Some(self.now_ms);
+        // Said again, it is still the same end: the wait goes on and does not begin anew.
+        queue.at_end_since_ms.get_or_insert(self.now_ms);
     }
 
     fn out_of_range(&self, partition: Partition, earliest: i64) -> LaneError {
