@@ -100,7 +100,8 @@ def recursive_least_squares():
         solutions = {}
         for event in range(1, len(rows) + 1):
             penalty *= forgetting
-            penalty[(event - 1) % size] += (1 - forgetting) * ridge * size
+            if event % size == 0:
+                penalty += (1 - forgetting**size) * ridge
             if event in (5, 20, 300):
                 weights = forgetting ** numpy.arange(event - 1, -1, -1)
                 solutions[event] = list(weighted_ridge(rows[:event], targets[:event], weights, penalty))

@@ -8,7 +8,7 @@ use streamfold_learn::checks;
 use streamfold_learn::compose::chain::chain;
 use streamfold_learn::features::Schema;
 use streamfold_learn::model::AnyModel;
-use streamfold_learn::params::{Param, ParamError, ParamKind, Values};
+use streamfold_learn::params::{Param, ParamError, ParamKind, ParamValue, Values};
 use streamfold_learn::registry::{self, MODELS, ModelEntry, TRANSFORMERS};
 
 /// Each file below `src` that declares an entry, as `family::file`.
@@ -106,13 +106,45 @@ fn every_transformer_conforms() {
     }
 }
 
+/// The parameters at the ends of their ranges; of whole numbers, which cost memory and time, only the lower end.
+fn extremes(params: &[Param]) -> Vec<(String, ParamValue)> {
+    let ends = params.iter().flat_map(|param| {
+        let values = match param.kind {
+            ParamKind::Number { min, max, .. } => vec![ParamValue::Number(min), ParamValue::Number(max)],
+            ParamKind::Integer { min, .. } => vec![ParamValue::Integer(min)],
+            ParamKind::Boolean { default } => vec![ParamValue::Boolean(!default)],
+            ParamKind::Choice { of, .. } => {
+                of.iter().map(|word| ParamValue::Text((*word).to_owned())).collect()
+            }
+        };
+        values.into_iter().map(|value| (param.name.to_owned(), value))
+    });
+    ends.collect()
+}
+
+#[test]
+fn everything_conforms_with_parameters_at_the_ends_of_their_ranges() {
+    for entry in MODELS {
+        for given in extremes(entry.params) {
+            let failures = checks::check_model(entry, std::slice::from_ref(&given)).unwrap();
+            assert!(failures.is_empty(), "{} with {given:?}: {failures:#?}", entry.name);
+        }
+    }
+    for entry in TRANSFORMERS {
+        for given in extremes(entry.params) {
+            let failures = checks::check_transformer(entry, std::slice::from_ref(&given)).unwrap();
+            assert!(failures.is_empty(), "{} with {given:?}: {failures:#?}", entry.name);
+        }
+    }
+}
+
 /// The model with every transformer in front of it.
 fn chained(name: &str, schema: &Schema, seed: u64) -> Result<AnyModel, ParamError> {
     let mut transformers = Vec::new();
     let mut schema = schema.clone();
     for entry in TRANSFORMERS {
         let given = match entry.name {
-            "hashing" => vec![("bits".to_owned(), streamfold_learn::params::ParamValue::Integer(5))],
+            "hashing" => vec![("bits".to_owned(), ParamValue::Integer(5))],
             _ => Vec::new(),
         };
         let transformer = (entry.build)(&schema, &entry.values(&given)?, seed)?;

@@ -412,9 +412,10 @@ impl KMeans {
         let mass = from.finite_not_negative()?;
         let centre = from.floats()?;
         let size = centre.len();
-        if !(size == self.size || may_be_empty && size == 0) || centre.iter().any(|value| !value.is_finite())
+        if !(size == self.size || may_be_empty && size == 0)
+            || !centre.iter().all(|value| value.abs() <= LIMIT)
         {
-            return Err(from.invalid(format!("a centre of {size} coordinates, or one that is not finite")));
+            return Err(from.invalid(format!("a centre of {size} coordinates, or one out of reach")));
         }
         Ok(Part { mass, centre })
     }

@@ -11,7 +11,7 @@ use crate::params::{Param, ParamKind, Values};
 
 const LEARNING_RATE: Param = Param {
     name: "learning_rate",
-    kind: ParamKind::Number { min: 1e-6, max: 100.0, default: 1.0 },
+    kind: ParamKind::Number { min: 1e-6, max: 10.0, default: 1.0 },
     doc: "Size of the steps. The steps adapt to features, target and gradients by themselves; 2 follows change \
           faster, 0.5 is steadier.",
     default_from: "Best or near best on 15 streams (electricity, phishing, hyperplane, SEA, Agrawal, bananas, Friedman, \

@@ -64,7 +64,7 @@ pub struct RecursiveLeastSquares {
     size: usize,
     forgetting: f64,
     ridge: f64,
-    /// The column that gets its ridge back next.
+    /// Number of the next event among those after which the ridge is fed back: from 1 to the number of features.
     refresh: usize,
     /// The upper triangle row by row; each row ends with its element of the rotated targets.
     root: Vec<f64>,
@@ -138,16 +138,21 @@ impl RecursiveLeastSquares {
         }
     }
 
-    /// With forgetting the ridge fades too; feed it back, one column an event.
+    /// With forgetting the ridge fades too. It is fed back after as many events as there are features, which costs
+    /// as much as these events did, and treats all features alike.
     fn refresh_ridge(&mut self) {
-        if self.size == 1 {
+        let features = self.size - 1;
+        if self.refresh < features {
+            self.refresh += 1;
             return;
         }
-        let lost = (1.0 - self.forgetting) * self.ridge * (self.size - 1) as f64;
-        self.row.fill(0.0);
-        self.row[self.refresh] = lost.sqrt();
-        self.rotate(self.refresh);
-        self.refresh = if self.refresh + 1 == self.size { 1 } else { self.refresh + 1 };
+        self.refresh = 1;
+        let kept = libm::pow(self.forgetting, features as f64);
+        for column in 1..self.size {
+            self.row.fill(0.0);
+            self.row[column] = (self.ridge * (1.0 - kept)).sqrt();
+            self.rotate(column);
+        }
     }
 
     /// Solves the triangle for the weights.
@@ -227,7 +232,7 @@ impl Snapshot for RecursiveLeastSquares {
         let refresh = from.unsigned()?;
         from.expect_length(self.root.len(), "numbers")?;
         if refresh < 1 || refresh >= (self.size as u64).max(2) {
-            return Err(from.invalid(format!("column {refresh} is not there")));
+            return Err(from.invalid(format!("event {refresh} of {} to the next refresh", self.size - 1)));
         }
         self.refresh = refresh as usize;
         for value in &mut self.root {
