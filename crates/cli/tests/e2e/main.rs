@@ -1,0 +1,11 @@
+//! The binary as a user runs it, against a real Apache Kafka.
+//!
+//! Where no broker can be had the tests say so and pass, except in CI, where they fail.
+
+mod crash;
+mod end_to_end;
+mod generations;
+mod input;
+mod outage;
+mod refused;
+mod support;
