@@ -184,6 +184,20 @@ pub(crate) fn scan_usual(bytes: &[u8], start: usize) -> Option<(f64, usize)> {
     Some((if negative { -magnitude } else { magnitude }, end))
 }
 
+/// As [`scan_usual`], for integers: at most 18 digits.
+#[inline(always)]
+pub(crate) fn scan_usual_integer(bytes: &[u8], start: usize) -> Option<(i64, usize)> {
+    let negative = *bytes.get(start)? == b'-';
+    let first = start + usize::from(negative);
+    let (value, end) = digits(bytes, first, 0);
+    let count = end - first;
+    let whole = !matches!(bytes.get(end)?, b'.' | b'e' | b'E');
+    if count == 0 || count > 18 || !whole || count > 1 && bytes[first] == b'0' {
+        return None;
+    }
+    Some((if negative { -(value as i64) } else { value as i64 }, end))
+}
+
 /// See [`digits`]. A function of its own, so that it takes no registers from those who rarely need it.
 #[inline(never)]
 fn more_digits(bytes: &[u8], at: usize, value: u64) -> (u64, usize) {
@@ -345,6 +359,12 @@ mod tests {
         assert_eq!(integer("99999999999999999999"), None);
         assert_eq!(integer("1.0"), None);
         assert_eq!(integer("1e3"), None);
+        let usual = |text: &str| scan_usual_integer(text.as_bytes(), 0);
+        assert_eq!(usual("-123456789012345678,"), Some((-123_456_789_012_345_678, 19)));
+        assert_eq!(usual("0 "), Some((0, 1)));
+        for text in ["1234567890123456789,", "01,", "-,", "-", "1", "1.0,", "1e3,", "x"] {
+            assert_eq!(usual(text), None, "{text}");
+        }
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use crate::FormatError;
 use crate::block::{ReadRecord, decode_block};
 use crate::columns::Columns;
 use crate::fault::{self, Fault, excerpt};
-use crate::number::scan_usual;
+use crate::number::{scan_usual, scan_usual_integer};
 use crate::schema::{arrow_schema, expectation};
 use crate::time::{self, TimeError};
 
@@ -194,11 +194,30 @@ impl JsonDecoder {
     fn field(&mut self, cursor: &mut Cursor<'_>, field: usize) -> Result<(), Fault> {
         let kind = self.fields.fields[field].kind;
         let start = cursor.at;
+        if let FieldType::Integer | FieldType::Scalar = kind
+            && let Some((value, end)) = scan_usual_integer(cursor.bytes(), start)
+        {
+            cursor.at = end;
+            if kind == FieldType::Scalar {
+                return self.columns.set_text(field, cursor.since(start));
+            }
+            self.columns.set_integer(field, value);
+            return Ok(());
+        }
+        if let FieldType::Text | FieldType::Scalar = kind
+            && cursor.peek() == Some(b'"')
+        {
+            let string = cursor.string()?;
+            return self.columns.set_text(field, string.resolve(&mut self.buffer));
+        }
+        self.rare_field(cursor, field, kind)
+    }
+
+    /// As [`JsonDecoder::field`], for whatever is not the usual value of its type.
+    fn rare_field(&mut self, cursor: &mut Cursor<'_>, field: usize, kind: FieldType) -> Result<(), Fault> {
+        let start = cursor.at;
         match (kind, cursor.token()?) {
             (_, Token::Null) => self.columns.clear(field),
-            (FieldType::Text | FieldType::Scalar, Token::String(string)) => {
-                self.columns.set_text(field, string.resolve(&mut self.buffer))?;
-            }
             (FieldType::Number, Token::Number(number)) => match number.to_float() {
                 value if value.is_finite() => self.columns.set_number(field, value),
                 _ => return Err(self.out_of_range(field, number.text)),

@@ -211,8 +211,10 @@ impl<'a> Cursor<'a> {
 
     /// Passes over the value at the cursor, which lies inside of `depth` objects and arrays.
     pub(crate) fn skip_value(&mut self, depth: usize) -> Result<(), Fault> {
-        match self.token()? {
-            Token::Object => {
+        self.skip_space();
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => {
                 check_depth(depth + 1)?;
                 let mut more = self.open(b'}');
                 while more {
@@ -220,18 +222,19 @@ impl<'a> Cursor<'a> {
                     self.skip_value(depth + 1)?;
                     more = self.more(b'}')?;
                 }
+                Ok(())
             }
-            Token::Array => {
+            Some(b'[') => {
                 check_depth(depth + 1)?;
                 let mut more = self.open(b']');
                 while more {
                     self.skip_value(depth + 1)?;
                     more = self.more(b']')?;
                 }
+                Ok(())
             }
-            _ => {}
+            _ => self.token().map(drop),
         }
-        Ok(())
     }
 
     /// Nothing but white space is left.
