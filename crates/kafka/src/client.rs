@@ -253,7 +253,7 @@ pub(crate) fn serve(config: &ClientConfig, what: &str, consumer: &ContextConsume
             // No partition's queue ends in this one.
             Some(Ok(_)) => {}
             Some(Err(error)) => match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::AllBrokersDown) | Some(RDKafkaErrorCode::Authentication) => {
+                Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::Authentication) => {
                     return Err(failed(config, what, &error, consumer.context()));
                 }
                 // The client deals with these itself; what it cannot deal with is told by the calls that suffer.

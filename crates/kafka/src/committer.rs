@@ -20,6 +20,9 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when the producer's queue is full, before it is tried again.
 const FULL_PAUSE: Duration = Duration::from_millis(1);
 
+const DOUBTFUL: &str = "the end of the transaction before this one had to be asked for twice; only a new producer rules out that a late \
+                        answer ends this one as well";
+
 /// Where the parts of a [`Transaction`] go.
 #[derive(Clone, Debug)]
 pub struct CommitterTopics {
@@ -105,27 +108,21 @@ impl Committer for KafkaCommitter {
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Outcome {
-        let Some(writer) = &mut self.writer else {
+        // Put back below if it can go on.
+        let Some(mut writer) = self.writer.take() else {
             return Outcome::Unknown("the producer has to be made anew".to_string());
         };
         if writer.is_doubtful {
-            self.writer = None;
-            return Outcome::Unknown(
-                "the commit before this one was slow to be answered; a new producer rules out that its \
-                                     answer ends this one"
-                    .to_string(),
-            );
+            return Outcome::Unknown(DOUBTFUL.to_string());
         }
-        // Nothing has begun yet: what fails here is as good as undone.
-        let (group, offsets) =
-            match self.group.metadata().and_then(|group| Ok((group, self.offsets(transaction)?))) {
-                Ok(both) => both,
-                Err(reason) => return Outcome::Aborted(reason),
-            };
-        let Some(writer) = &mut self.writer else { return Outcome::Unknown(String::new()) };
-        let outcome = writer.commit(transaction, self.partition, &group, &offsets);
-        if matches!(outcome, Outcome::Unknown(_) | Outcome::Fenced(_)) {
-            self.writer = None;
+        let fence = self.group.metadata().and_then(|group| Ok((group, self.offsets(transaction)?)));
+        let outcome = match fence {
+            Ok((group, offsets)) => writer.commit(transaction, self.partition, &group, &offsets),
+            // Nothing has begun yet, so it is as good as undone.
+            Err(reason) => Outcome::Aborted(reason),
+        };
+        if matches!(outcome, Outcome::Committed | Outcome::Aborted(_)) {
+            self.writer = Some(writer);
         }
         outcome
     }

@@ -179,15 +179,25 @@ pub enum ConfigError {
 fn checked(section: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut properties: BTreeMap<String, (String, &str)> = BTreeMap::new();
     for (name, value) in section {
-        let value = resolve(name, value)?;
-        for (translated, value) in translate(name, &value)? {
-            check(name, &translated, &value)?;
+        for (translated, value) in understood(name, value)? {
             if let Some((_, other)) = properties.insert(translated, (value, name)) {
                 return Err(ConfigError::Twice { name: name.clone(), other: other.to_string() });
             }
         }
     }
     Ok(properties.into_iter().map(|(name, (value, _))| (name, value)).collect())
+}
+
+/// Checks one property by itself, for those who want to say where it stands.
+pub fn check_property(name: &str, value: &str) -> Result<(), ConfigError> {
+    understood(name, value).map(|_| ())
+}
+
+/// One property as librdkafka knows it.
+fn understood(name: &str, value: &str) -> Result<Vec<(String, String)>, ConfigError> {
+    let properties = translate(name, &resolve(name, value)?)?;
+    properties.iter().try_for_each(|(translated, value)| check(name, translated, value))?;
+    Ok(properties)
 }
 
 /// Replaces `${env:NAME}` and `${file:/path}` (without the line break at its end) in a value.

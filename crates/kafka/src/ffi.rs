@@ -89,18 +89,18 @@ impl<C: ConsumerContext> PartitionQueue<C> {
         Some(PartitionQueue { queue, _consumer: consumer.clone(), headers: HeadersWriter::default() })
     }
 
-    /// Hands what is in the queue to `handle`, at most as much as `batch` has room for, without waiting. Gives the
-    /// number of things that there were.
-    pub fn drain(&mut self, batch: &mut Batch, mut handle: impl FnMut(Delivery<'_>)) -> usize {
+    /// Hands what is in the queue to `handle`, at most as much as `batch` has room for, without waiting; each with the
+    /// number of things that are left, itself included. Gives the number that there were.
+    pub fn drain(&mut self, batch: &mut Batch, mut handle: impl FnMut(usize, Delivery<'_>)) -> usize {
         let messages = &mut batch.0;
         // SAFETY: the queue is ours and consumed by nobody else (`&mut self`), and the array has the room that is said.
         let count = unsafe {
             sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, messages.as_mut_ptr(), messages.len())
         };
         let count = usize::try_from(count).unwrap_or(0);
-        for message in messages.iter().take(count).filter_map(|message| NonNull::new(*message)) {
-            let message = OwnedMessage(message);
-            handle(message.delivery(&mut self.headers));
+        for (index, message) in messages.iter().take(count).enumerate() {
+            let Some(message) = NonNull::new(*message).map(OwnedMessage) else { continue };
+            handle(count - index, message.delivery(&mut self.headers));
         }
         count
     }

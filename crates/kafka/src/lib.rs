@@ -26,7 +26,7 @@ pub mod table;
 
 pub use admin::Cluster;
 pub use committer::{CommitterTopics, KafkaCommitter};
-pub use config::{ClientConfig, ConfigError};
+pub use config::{ClientConfig, ConfigError, check_property};
 pub use group::{GroupEvent, GroupHandle, Membership};
 pub use source::KafkaSource;
 pub use state::{PartitionReader, Start};

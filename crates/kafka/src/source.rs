@@ -23,6 +23,8 @@ const RECORD_BYTES_MIN: usize = 256;
 /// What one fetch asks of a partition at most; a larger record still comes whole.
 const FETCH_BYTES_MAX: usize = 1 << 20;
 
+/// Room that a block begins with at most.
+const ROOM_BYTES_MAX: usize = 4 << 20;
 /// How often topics are asked after that nothing is heard of: a deleted one is only silent.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// How long that may hold up the reading.
@@ -233,9 +235,9 @@ impl Input {
                 out.push(Fetched::Records(partition, std::mem::take(block)));
             }
         };
-        let count = self.queue.drain(batch, |delivery| match delivery {
+        let count = self.queue.drain(batch, |left, delivery| match delivery {
             Delivery::Record(record) => {
-                push(&mut block, record);
+                push(&mut block, record, left);
                 if block.is_full() {
                     close(&mut block, out);
                 }
@@ -283,11 +285,12 @@ impl Input {
     }
 }
 
-/// Appends a record; the first one decides how much room its block begins with.
-fn push(block: &mut RecordBlock, record: RecordRef<'_>) {
+/// Appends a record. The first one decides how much room its block begins with: `left` records of its size.
+fn push(block: &mut RecordBlock, record: RecordRef<'_>, left: usize) {
     if block.is_empty() {
-        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-        *block = RecordBlock::with_capacity(64, (bytes + record.headers.encoded().len()) * 64);
+        let parts = [record.key, record.value, Some(record.headers.encoded())];
+        let bytes: usize = parts.iter().flatten().map(|part| part.len()).sum();
+        *block = RecordBlock::with_capacity(left, (bytes * left).min(ROOM_BYTES_MAX));
     }
     block.push(record);
 }

@@ -1,5 +1,7 @@
 //! Administration and the reading of journal and state, against a real broker.
 
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
 mod common;
 
 use common::*;
@@ -29,10 +31,10 @@ fn topics_get_their_settings_and_an_id_of_their_own() {
     let settings = [("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.3")];
     let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let wanted = NewTopic { name: name.clone(), partitions: 5, replication: None, settings };
-    assert_eq!(cluster.topics(&[name.clone()]).unwrap(), [None]);
-    cluster.create_topics(&[wanted.clone()]).unwrap();
+    assert_eq!(cluster.topics(std::slice::from_ref(&name)).unwrap(), [None]);
+    cluster.create_topics(std::slice::from_ref(&wanted)).unwrap();
     // Once more is no error.
-    cluster.create_topics(&[wanted.clone()]).unwrap();
+    cluster.create_topics(std::slice::from_ref(&wanted)).unwrap();
     let first = cluster.topics(&[unique("none"), name.clone()]).unwrap().remove(1).unwrap();
     assert_eq!((first.name.as_str(), first.partitions), (name.as_str(), 5));
     assert!(cluster.topic_names().unwrap().contains(&name));
@@ -43,10 +45,10 @@ fn topics_get_their_settings_and_an_id_of_their_own() {
 
     cluster.delete_topics(&[name.clone(), unique("none")]).unwrap();
     let begun = Instant::now();
-    while cluster.topics(&[name.clone()]).unwrap() != [None] {
+    while cluster.topics(std::slice::from_ref(&name)).unwrap() != [None] {
         assert!(begun.elapsed() < PATIENCE, "it is still there");
     }
-    cluster.create_topics(&[wanted]).unwrap();
+    cluster.create_topics(std::slice::from_ref(&wanted)).unwrap();
     let second = cluster.topics(&[name]).unwrap().remove(0).unwrap();
     assert_ne!(first.id, second.id);
     assert_eq!(first.id.len(), 22);

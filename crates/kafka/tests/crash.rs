@@ -1,5 +1,7 @@
 //! A broker that is killed and comes back: source, committer and membership go on by themselves.
 
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
 mod common;
 
 use common::*;

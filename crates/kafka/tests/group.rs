@@ -1,5 +1,7 @@
 //! Membership against a real broker: lanes go from hand to hand without a gap and without an overlap.
 
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
 mod common;
 
 use common::*;

@@ -1,5 +1,7 @@
 //! TLS, SASL and ACLs against a real broker.
 
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
 mod common;
 
 use common::{at, topic, transaction};
@@ -58,7 +60,7 @@ fn tls_sasl_and_acls() {
     });
     for cluster in &clusters {
         assert!(!cluster.topic_names().unwrap().contains(&input));
-        let error = cluster.topics(&[input.clone()]).unwrap_err();
+        let error = cluster.topics(std::slice::from_ref(&input)).unwrap_err();
         assert!(
             matches!(&error, LogError::Fatal(text) if text.contains(&input) && text.contains("Describe")),
             "{error}"

@@ -1,5 +1,7 @@
 //! The source against a real broker: records as they were written, and ends where they are.
 
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
+
 mod common;
 
 use common::*;

@@ -163,11 +163,8 @@ impl Client {
             assert!(Instant::now() < deadline, "{topic} could not be read to its end");
             match consumer.poll(Duration::from_millis(100)) {
                 None => {}
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    if !ended.contains(&partition) {
-                        ended.push(partition);
-                    }
-                }
+                Some(Err(KafkaError::PartitionEOF(partition))) if ended.contains(&partition) => {}
+                Some(Err(KafkaError::PartitionEOF(partition))) => ended.push(partition),
                 Some(Err(error)) => panic!("reading {topic}: {error}"),
                 Some(Ok(message)) => found.entry(message.partition()).or_default().push(Message {
                     partition: Some(message.partition()),
