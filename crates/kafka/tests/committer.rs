@@ -165,10 +165,12 @@ fn five_megabytes_pass_where_the_topic_allows_them() {
 fn without_a_member_nothing_is_committed() {
     let Some(broker) = broker() else { return };
     let pipeline = Pipeline::new(broker, 1);
-    // Subscribed, but never polled, so never given anything.
-    let membership = Membership::new(&config(broker), &pipeline.group, &pipeline.lanes_topic).unwrap();
+    // There is nothing to join for, so there is no generation either. The broker would take such a commit from anybody.
+    let membership = Membership::new(&config(broker), &pipeline.group, &unique("missing")).unwrap();
     let mut committer = pipeline.committer(broker, &membership);
     committer.init().unwrap();
+    let outcome = committer.commit(&transaction(1, b"x"));
+    assert!(matches!(&outcome, Outcome::Aborted(reason) if reason.contains("not a member")), "{outcome:?}");
     drop(membership);
     let outcome = committer.commit(&transaction(1, b"x"));
     assert!(matches!(&outcome, Outcome::Aborted(reason) if reason.contains("left the group")), "{outcome:?}");

@@ -89,6 +89,12 @@ fn what_was_folded_can_be_committed_while_a_lane_is_handed_over() {
         second.turn();
         let handler = &mut |event: GroupEvent| {
             if let GroupEvent::Revoked(_) = event {
+                // However long it takes: until the handler has returned, nobody else gets the lane.
+                let begun = Instant::now();
+                while begun.elapsed() < Duration::from_secs(3) {
+                    second.turn();
+                }
+                assert!(second.owned.is_empty(), "a lane was handed over before the handler returned");
                 // On another thread, as the runtime does it.
                 let commit = || committer.commit(&transaction(7, b"last words"));
                 outcomes.push(std::thread::scope(|scope| scope.spawn(commit).join().unwrap()));
