@@ -17,8 +17,8 @@ pub struct Process {
     pub skew_ms: i64,
     /// It was told to end.
     is_stopping: bool,
-    /// Lanes that ended with everything committed, and their state's hash then.
-    pub finished: BTreeMap<u32, u64>,
+    /// Lanes that ended with everything committed, and their state's hash then, if they had one already.
+    pub finished: BTreeMap<u32, Option<u64>>,
 }
 
 impl Process {
@@ -118,7 +118,8 @@ impl Process {
             Progress::Finished => {
                 // A lane that was to be handed over, but is not any more, is begun again.
                 if self.is_stopping || !worker.is_draining() {
-                    let hash = worker.lane().map_or(0, |lane| lane.state_hash());
+                    let hash =
+                        worker.lane().filter(|lane| !lane.is_restoring()).map(|lane| lane.state_hash());
                     self.finished.insert(lane, hash);
                 }
                 self.workers.remove(&lane);

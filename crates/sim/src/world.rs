@@ -219,8 +219,9 @@ impl World {
 
     /// Every lane has ended.
     fn is_over(&self) -> bool {
-        let finished: usize = self.processes.iter().flatten().map(|process| process.finished.len()).sum();
-        finished == self.scenario.plan.lanes as usize
+        let ended =
+            |lane| self.processes.iter().flatten().any(|process| process.finished.contains_key(&lane));
+        (0..self.scenario.plan.lanes).all(ended)
     }
 
     /// One action of somebody.
@@ -305,7 +306,7 @@ impl World {
             true => process.poll(self.is_stopping, &mut around)?,
             false => process.step(&mut around)?,
         }
-        self.hashes.extend(process.finished.iter().map(|(lane, hash)| (*lane, *hash)));
+        self.hashes.extend(process.finished.iter().filter_map(|(lane, hash)| Some((*lane, (*hash)?))));
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! Checkers that look at a world when it has come to its end: each in a file of its own, none knows how the world
 //! came about.
 
+mod calm;
 mod journal;
 mod outputs;
 mod refold;
+mod written;
 
 use crate::world::World;
 
