@@ -1,6 +1,6 @@
 //! Changed files, generations, and what `state` does with them.
 
-use crate::support::{Pipeline, wait};
+use crate::support::Pipeline;
 
 const MEANING: (&str, &str) =
     ("kind = \"linear_regression\"", "kind = \"linear_regression\"\nlearning_rate = 0.5");
@@ -43,6 +43,7 @@ fn a_candidate_runs_beside_the_live_generation_until_it_is_promoted() {
     pipeline.run_to_end();
     let text = std::fs::read_to_string(pipeline.file()).unwrap();
     let live = pipeline.start(&[]);
+    live.wait_said("assigned");
     pipeline.edit(MEANING.0, MEANING.1);
     let ran = pipeline.output(&["run"], &["--until-end", "--candidate"]);
     assert_eq!(ran.code, Some(0), "{}", ran.error);
@@ -90,9 +91,8 @@ fn a_reset_begins_anew_with_the_same_meaning() {
     pipeline.run_to_end();
     let first = pipeline.state();
     let running = pipeline.start(&[]);
-    wait("the group is at work", || {
-        pipeline.output(&["state", "reset"], &["--execute"]).error.contains("is at work")
-    });
+    running.wait_said("assigned");
+    assert!(pipeline.output(&["state", "reset"], &["--execute"]).error.contains("is at work"));
     assert_eq!(running.terminate().code, Some(0));
     assert_eq!(pipeline.output(&["state", "reset"], &["--execute"]).code, Some(0));
     pipeline.run_to_end();

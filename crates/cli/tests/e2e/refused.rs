@@ -52,7 +52,7 @@ fn a_wrong_file() {
         let ran = pipeline.output(&[verb], &[]);
         assert_eq!(ran.code, Some(2), "{}", ran.error);
         let file = pipeline.file().display().to_string();
-        assert!(ran.error.contains(&format!("{file}:12:1: features.numerik")), "{}", ran.error);
+        assert!(ran.error.contains(&format!("{file}:11:1: features.numerik")), "{}", ran.error);
         assert!(ran.error.contains("did you mean \"linear_regression\"?"), "{}", ran.error);
     }
 }

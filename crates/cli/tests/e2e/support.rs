@@ -1,7 +1,7 @@
 //! A pipeline of a test's own: its file, its topics, the binary.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use streamfold_testkit::{Client, KafkaBroker, Message, broker, unique};
 
@@ -103,9 +103,10 @@ checkpoint_interval = "500ms"
 
     /// Starts `run`.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(&["run"], arguments);
-        let child = command.stderr(Stdio::piped()).spawn().unwrap();
-        Running(Some(child))
+        let log = self.path(&unique("log"));
+        let file = std::fs::File::create(&log).unwrap();
+        let child = self.command(&["run"], arguments).stderr(file).stdout(Stdio::null()).spawn().unwrap();
+        Running { child: Some(child), log }
     }
 
     /// The predictions under read_committed, partition after partition.
@@ -115,17 +116,23 @@ checkpoint_interval = "500ms"
 
     /// What `state --json` shows of the live generation.
     pub fn state(&self) -> serde_json::Value {
+        self.live_state().unwrap()
+    }
+
+    /// `None`: it has not begun yet.
+    fn live_state(&self) -> Option<serde_json::Value> {
         let ran = self.output(&["state"], &["--json"]);
         assert_eq!(ran.code, Some(0), "{}", ran.error);
         let state: serde_json::Value = serde_json::from_str(&ran.text).unwrap();
         let generations = state["generations"].as_array().unwrap();
-        generations.iter().find(|generation| generation["status"] == "live").unwrap().clone()
+        generations.iter().find(|generation| generation["status"] == "live").cloned()
     }
 
     /// Waits until the journals say that so many records are folded.
     pub fn wait_folded(&self, records: u64) {
         wait(&format!("{records} records are folded"), || {
-            let lanes = self.state()["lanes"].as_array().unwrap().clone();
+            let Some(state) = self.live_state() else { return false };
+            let lanes = state["lanes"].as_array().unwrap();
             lanes.iter().filter_map(|lane| lane["journal"]["folded"].as_u64()).sum::<u64>() >= records
         });
     }
@@ -171,42 +178,49 @@ impl Ran {
 }
 
 /// A process that runs; killed when dropped.
-pub struct Running(Option<Child>);
+pub struct Running {
+    child: Option<Child>,
+    /// What it says on standard error.
+    log: PathBuf,
+}
 
 impl Running {
-    pub fn id(&self) -> String {
-        self.0.as_ref().unwrap().id().to_string()
+    /// Waits until it has said this.
+    pub fn wait_said(&self, text: &str) {
+        wait(&format!("it says {text:?}"), || self.said().contains(text));
     }
 
-    fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args([signal, &self.id()]).status().unwrap().success());
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// SIGTERM, then what it said.
     pub fn terminate(self) -> Ran {
-        self.signal("-TERM");
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.end()
     }
 
     /// SIGKILL: a crash.
     pub fn kill9(mut self) {
-        self.0.as_mut().unwrap().kill().unwrap();
+        self.child.as_mut().unwrap().kill().unwrap();
         self.end();
     }
 
     /// Waits for its end.
     pub fn end(mut self) -> Ran {
-        Ran::of(self.0.take().unwrap().wait_with_output().unwrap())
+        let status = self.child.take().unwrap().wait().unwrap();
+        Ran { code: status.code(), text: String::new(), error: self.said() }
     }
 
-    pub fn is_over(&mut self) -> Option<ExitStatus> {
-        self.0.as_mut().unwrap().try_wait().unwrap()
+    pub fn is_over(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
+        if let Some(mut child) = self.child.take() {
             // It may have ended already.
             let _ = child.kill();
             let _ = child.wait();

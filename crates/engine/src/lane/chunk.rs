@@ -255,6 +255,10 @@ impl Chunk {
 fn numeric_rows(rows: &RecordBatch, places: &[Option<usize>]) -> Vec<f64> {
     let width = places.len();
     let mut matrix = vec![f64::NAN; rows.num_rows() * width];
+    if matrix.is_empty() {
+        // Every record of the block is bad or empty.
+        return matrix;
+    }
     for (feature, place) in places.iter().enumerate() {
         let Some(column) = place.map(|place| rows.column(place)) else { continue };
         let mut fill = |value: &dyn Fn(usize) -> f64| {
