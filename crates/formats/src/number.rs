@@ -339,6 +339,8 @@ mod tests {
             ["", "-", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x1", "NaN", "Infinity", "1_000", "--1"]
         {
             assert_eq!(float(text), None, "{text}");
+            let usual = scan_usual(format!("{text}, \"next\":1").as_bytes(), 0);
+            assert!(usual.is_none_or(|(_, end)| end < text.len()), "{text}");
         }
         for (text, value) in [("+1", 1.0), ("007", 7.0), (".5", 0.5), ("5.", 5.0), ("-.5e1", -5.0)] {
             let (number, end) = scan(text, 0, Grammar::Plain).unwrap();
@@ -364,6 +366,17 @@ mod tests {
         assert_eq!(usual("0 "), Some((0, 1)));
         for text in ["1234567890123456789,", "01,", "-,", "-", "1", "1.0,", "1e3,", "x"] {
             assert_eq!(usual(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_just_above_a_tie_is_rounded_up() {
+        // About one in two thousand has a quotient that is a tie but for its remainder.
+        let mut digits = 1u64;
+        for _ in 0..30_000 {
+            digits = digits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let expected: f64 = format!("{digits}e-22").parse().unwrap();
+            assert_eq!(divided(digits, 22).to_bits(), expected.to_bits(), "{digits}");
         }
     }
 

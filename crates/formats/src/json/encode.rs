@@ -106,13 +106,13 @@ mod tests {
             ("zero", Value::Number(-0.0)),
             ("tiny", Value::Number(5e-324)),
             ("huge", Value::Number(f64::INFINITY)),
-            ("text", Value::Text("a\"\\\n\u{1}é/")),
+            ("text", Value::Text("a\"\\\n\u{1f}é/")),
             ("scores", Value::Numbers(&scores)),
         ];
         let expected =
             r#"{"null":null,"yes":true,"whole":-9223372036854775808,"one":1.0,"zero":-0.0,"tiny":5e-324,"#
                 .to_owned()
-                + r#""huge":null,"text":"a\"\\\n\u0001é/","scores":{"a":0.25,"b\"":null}}"#;
+                + r#""huge":null,"text":"a\"\\\n\u001fé/","scores":{"a":0.25,"b\"":null}}"#;
         assert_eq!(encoded(&fields), expected);
         assert_eq!(encoded(&[]), "{}");
     }
