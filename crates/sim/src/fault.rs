@@ -9,7 +9,7 @@ pub enum Fault {
     UnknownIsAborted,
     /// After an unknown outcome the journal's end is read without taking the transactional id over first.
     RecoverWithoutFence,
-    /// Checkpoint and journal are read before the transactional id is taken over.
+    /// Checkpoint and journal are read as far as they are stable, before the transactional id is taken over.
     RestoreBeforeFence,
     /// The outputs of an aborted commit are forgotten.
     ForgetPendingOnAbort,

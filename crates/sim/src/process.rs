@@ -13,6 +13,8 @@ pub struct Process {
     workers: BTreeMap<u32, Worker>,
     /// It does not talk to the group until then.
     pub deaf_until_ms: i64,
+    /// It stands still until then.
+    pub paused_until_ms: i64,
     /// Its clock is off by this much.
     pub skew_ms: i64,
     /// It was told to end.

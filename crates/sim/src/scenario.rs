@@ -25,6 +25,8 @@ pub struct Weather {
     pub crash: u64,
     /// A process stops talking to the group, but goes on folding and committing.
     pub deaf: u64,
+    /// A process stands still for a while, and goes on as if nothing had happened.
+    pub pause: u64,
     /// The broker cannot be reached for a while.
     pub outage: u64,
     /// Lanes are handed out anew.
@@ -95,28 +97,30 @@ impl Scenario {
         let partitions = random.range(1, 4) as i32;
         let lanes = if partitions > 1 && random.per_mille(500) { 2 } else { 1 };
         let bounded = random.per_mille(250);
-        let plan = plan(random, lanes);
+        let step_ms = random.scaled(1, 40);
+        let plan = plan(random, lanes, step_ms);
         Scenario {
             partitions: vec![partitions; plan.inputs.len()],
             plan: Arc::new(plan),
             bounded,
             traffic: traffic(random, bounded),
-            weather: weather(random),
+            weather: weather(random, step_ms),
         }
     }
 }
 
 /// Each fault is there in about half of the seeds, at a rate of its own: what is rare together is found so.
-fn weather(random: &mut Random) -> Weather {
+fn weather(random: &mut Random, step_ms: i64) -> Weather {
     let mut rate = |max: i64| if random.per_mille(500) { random.scaled(1, max) as u64 } else { 0 };
-    let (crash, deaf, outage, rebalance) = (rate(8), rate(5), rate(5), rate(10));
+    let (crash, deaf, pause, outage, rebalance) = (rate(8), rate(5), rate(5), rate(5), rate(10));
     let (abort, lost_answer, compaction, expiry, clock_back) =
         (rate(200), rate(200), rate(20), rate(2), rate(300));
     Weather {
-        processes: random.range(1, 3) as usize,
-        step_ms_max: random.scaled(1, 40),
+        processes: random.pick(&[1, 2, 2, 3]),
+        step_ms_max: step_ms,
         crash,
         deaf,
+        pause,
         outage,
         rebalance,
         abort,
@@ -127,15 +131,16 @@ fn weather(random: &mut Random) -> Weather {
         markers: random.pick(&[1000, 1000, 300, 50]),
         clock_skew_ms: random.pick(&[0, 5, 5000]),
         fetch_records_max: random.scaled(1, 200),
-        session_timeout_ms: random.scaled(1000, 20_000),
-        transaction_timeout_ms: random.scaled(2000, 60_000),
+        session_timeout_ms: step_ms * random.scaled(100, 1500),
+        transaction_timeout_ms: step_ms * random.scaled(400, 4000),
     }
 }
 
 fn traffic(random: &mut Random, bounded: bool) -> Traffic {
     let mut rate = |max: i64| if random.per_mille(600) { random.scaled(1, max) as u64 } else { 0 };
     let (odd, transactional, aborted, unlabelled) = (rate(200), rate(700), rate(600), rate(500));
-    let events = random.scaled(1, 400) as usize;
+    let few = random.per_mille(250);
+    let events = if few { random.scaled(1, 50) } else { random.range(50, 500) } as usize;
     Traffic {
         events,
         up_front_percent: if bounded { 100 } else { random.pick(&[0, 30, 100]) },
@@ -149,7 +154,7 @@ fn traffic(random: &mut Random, bounded: bool) -> Traffic {
     }
 }
 
-fn plan(random: &mut Random, lanes: u32) -> Plan {
+fn plan(random: &mut Random, lanes: u32, step_ms: i64) -> Plan {
     let task = random.pick(&[Task::Regression, Task::Regression, Task::Classification, Task::Clustering]);
     let label = (task != Task::Clustering).then(|| label(random, task));
     let joined = label.as_ref().is_some_and(|label| label.joined);
@@ -193,7 +198,7 @@ fn plan(random: &mut Random, lanes: u32) -> Plan {
             record_bytes_max: random.pick(&[20, 1_000_000]),
         },
         limits: limits(random),
-        timing: timing(random),
+        timing: timing(random, step_ms),
         topics: OutputTopics {
             predictions: TopicName::Owned("predictions"),
             dead_letters: TopicName::Owned("dead-letters"),
@@ -217,13 +222,14 @@ fn limits(random: &mut Random) -> Limits {
     }
 }
 
-fn timing(random: &mut Random) -> Timing {
+/// Intervals that fit to a clock that moves by `step_ms` at most with each action.
+fn timing(random: &mut Random, step_ms: i64) -> Timing {
     Timing {
-        commit_interval_ms: random.scaled(1, 500),
-        checkpoint_interval_ms: random.scaled(1, 5_000),
-        idle_wait_ms: random.pick(&[0, 0, 10, 300]),
+        commit_interval_ms: step_ms * random.scaled(1, 100),
+        checkpoint_interval_ms: step_ms * random.scaled(1, 1000),
+        idle_wait_ms: random.pick(&[0, 0, step_ms, step_ms * 20]),
         shutdown_timeout_ms: 30_000,
-        recommit_interval_ms: random.scaled(100, 100_000),
+        recommit_interval_ms: step_ms * random.scaled(50, 10_000),
     }
 }
 

@@ -151,8 +151,16 @@ impl Worker {
         Place { topic, partition: self.number as i32 }
     }
 
+    /// Where reading a topic of the lane's own ends: what is open before has to be settled.
+    fn end_of(&self, topic: Topic, around: &Around<'_>) -> i64 {
+        match around.fault {
+            Some(Fault::RestoreBeforeFence) => around.log.last_stable(self.place(topic)),
+            _ => around.log.end(self.place(topic)),
+        }
+    }
+
     fn begin_reading(&mut self, around: &Around<'_>) {
-        let end = around.log.end(self.place(Topic::State));
+        let end = self.end_of(Topic::State, around);
         self.phase = Phase::ReadState { from: 0, end, records: Vec::new() };
     }
 
@@ -199,7 +207,7 @@ impl Worker {
     }
 
     fn read_journal_from(&mut self, start: i64, around: &Around<'_>) {
-        let end = around.log.end(self.place(Topic::Journal));
+        let end = self.end_of(Topic::Journal, around);
         self.phase = Phase::ReadJournal { start, from: start, end, records: Vec::new() };
     }
 

@@ -50,6 +50,8 @@ pub struct World {
     transactions: u64,
     processes: Vec<Option<Process>>,
     delayed: Vec<Delayed>,
+    /// Steps between two batches of the producers.
+    batch_steps: u64,
     unreachable_until_ms: i64,
     is_calm: bool,
     is_stopping: bool,
@@ -76,6 +78,7 @@ impl World {
             transactions: 0,
             processes: Vec::new(),
             delayed: Vec::new(),
+            batch_steps: 1,
             unreachable_until_ms: 0,
             is_calm: false,
             is_stopping: false,
@@ -155,7 +158,8 @@ impl World {
     /// Runs to the end, or to the first thing that is wrong.
     pub fn run(&mut self) -> Result<(), String> {
         self.processes = (0..self.scenario.weather.processes).map(|_| None).collect();
-        let stormy = self.random.range(200, 6000) as u64;
+        let stormy = self.random.range(500, 10_000) as u64;
+        self.batch_steps = (stormy / (self.script.len() as u64 + 1)).max(1);
         while self.steps < stormy {
             self.step()?;
         }
@@ -181,7 +185,7 @@ impl World {
         }
         self.end_all_batches();
         for process in self.processes.iter_mut().flatten() {
-            process.deaf_until_ms = 0;
+            (process.deaf_until_ms, process.paused_until_ms) = (0, 0);
         }
     }
 
@@ -231,12 +235,12 @@ impl World {
         let step_ms_max = if self.is_calm { 20 } else { self.scenario.weather.step_ms_max };
         self.log.now_ms += self.random.range(0, step_ms_max);
         match self.random.below(100) {
-            0..=4 => self.producers(),
-            5..=19 => self.broker(),
+            0..=19 => self.broker(),
             20..=22 => self.coordinator(),
             _ => self.process()?,
         }
         if !self.is_calm {
+            self.producers();
             self.misfortune();
         }
         match self.watch.failure.take() {
@@ -245,10 +249,13 @@ impl World {
         }
     }
 
+    /// Batches are spread over the time of the faults.
     fn producers(&mut self) {
-        match self.random.per_mille(500) {
-            true => self.produce(),
-            false => self.end_batch(),
+        if self.random.below(self.batch_steps) == 0 {
+            self.produce();
+        }
+        if self.random.per_mille(100) {
+            self.end_batch();
         }
     }
 
@@ -287,6 +294,9 @@ impl World {
             }
             return Ok(());
         };
+        if now_ms < process.paused_until_ms {
+            return Ok(());
+        }
         let polls = self.random.per_mille(100);
         let mut around = Around {
             scenario: &self.scenario,
@@ -321,16 +331,22 @@ impl World {
                 self.trace.add(|| format!("process {number} dies"));
             }
         }
-        if random.per_mille(weather.deaf) {
+        let (deaf, paused) = (random.per_mille(weather.deaf), random.per_mille(weather.pause));
+        if deaf || paused {
             let until_ms = now_ms + random.scaled(1, weather.session_timeout_ms * 3);
             let number = random.index(self.processes.len());
             if let Some(process) = &mut self.processes[number] {
                 process.deaf_until_ms = until_ms;
                 self.trace.add(|| format!("process {number} does not talk to the group until {until_ms}"));
+                if paused {
+                    process.paused_until_ms = until_ms - random.range(0, weather.session_timeout_ms);
+                    let until_ms = process.paused_until_ms;
+                    self.trace.add(|| format!("process {number} stands still until {until_ms}"));
+                }
             }
         }
         if random.per_mille(weather.outage) {
-            self.unreachable_until_ms = now_ms + random.scaled(1, 3000);
+            self.unreachable_until_ms = now_ms + weather.step_ms_max * random.scaled(1, 500);
             self.trace.add(|| "the broker cannot be reached".to_owned());
         }
         if random.per_mille(weather.rebalance) {
