@@ -50,6 +50,8 @@ pub enum Outcome {
     Committed,
     /// It is undone as a whole; the producer can go on and the same bytes may be sent again.
     Aborted(String),
+    /// It is undone as a whole, and so would every further try be: the log does not take one of the records.
+    Refused(String),
     /// Nobody knows (a timeout, a lost answer): the journal's end will tell.
     Unknown(String),
     /// Somebody else has this lane's transactional id: the journal's end and the group will tell.

@@ -62,7 +62,9 @@ impl<'a> Headers<'a> {
 impl fmt::Debug for Headers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
-            .entries(self.into_iter().map(|(n, v)| (String::from_utf8_lossy(n), v.map(String::from_utf8_lossy))))
+            .entries(
+                self.into_iter().map(|(n, v)| (String::from_utf8_lossy(n), v.map(String::from_utf8_lossy))),
+            )
             .finish()
     }
 }
@@ -337,7 +339,13 @@ mod tests {
         };
         let mut block = RecordBlock::default();
         block.push(record);
-        block.push(RecordRef { offset: 9, key: None, value: Some(b"xyz"), headers: Headers::EMPTY, ..record });
+        block.push(RecordRef {
+            offset: 9,
+            key: None,
+            value: Some(b"xyz"),
+            headers: Headers::EMPTY,
+            ..record
+        });
         assert_eq!(block.get(0), record);
         assert_eq!(block.get(1).value, Some(&b"xyz"[..]));
         assert_eq!(block.get(0).headers.get("a"), Some(&b"1"[..]));

@@ -23,7 +23,7 @@ pub(crate) type ContextConsumer = BaseConsumer<Context>;
 #[derive(Default)]
 pub(crate) struct Context {
     trouble: Mutex<Option<(RDKafkaErrorCode, String)>>,
-    undelivered: Mutex<Option<String>>,
+    undelivered: Mutex<Option<Undelivered>>,
 }
 
 impl Context {
@@ -40,7 +40,7 @@ impl Context {
     }
 
     /// The first record that could not be delivered since the last call.
-    pub fn take_undelivered(&self) -> Option<String> {
+    pub fn take_undelivered(&self) -> Option<Undelivered> {
         self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -80,22 +80,50 @@ impl ProducerContext for Context {
         let mut undelivered = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
         undelivered.get_or_insert_with(|| {
             let bytes = message.payload().map_or(0, <[u8]>::len) + message.key().map_or(0, <[u8]>::len);
-            undelivered_text(message.topic(), message.partition(), bytes, code)
+            Undelivered::new(message.topic(), message.partition(), bytes, code)
         });
     }
 }
 
-/// Says which record was refused, and what to do if it was its size.
-pub(crate) fn undelivered_text(topic: &str, partition: i32, bytes: usize, code: RDKafkaErrorCode) -> String {
-    let advice = match code {
-        RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize => {
-            "; raise max.message.bytes of the topic, and message.max.bytes in kafka.producer if it was set"
+/// A record that was not delivered.
+#[derive(Clone, Debug)]
+pub(crate) struct Undelivered {
+    /// Which, why, and what to do.
+    pub text: String,
+    /// Whether it never will be, however often it is sent.
+    pub is_for_good: bool,
+}
+
+impl Undelivered {
+    pub fn new(topic: &str, partition: i32, bytes: usize, code: RDKafkaErrorCode) -> Undelivered {
+        use RDKafkaErrorCode::{
+            InvalidMessageSize, InvalidRecord, InvalidTimestamp, MessageSizeTooLarge,
+            TopicAuthorizationFailed,
+        };
+        let advice = match code {
+            MessageSizeTooLarge | InvalidMessageSize => {
+                "; raise max.message.bytes of the topic, and message.max.bytes in kafka.producer if it was set"
+            }
+            InvalidTimestamp => {
+                "; a prediction has the timestamp of its event: widen message.timestamp.after.max.ms and \
+                 message.timestamp.before.max.ms of the topic"
+            }
+            TopicAuthorizationFailed => "; this user needs Write on the topic",
+            _ => "",
+        };
+        let partition = if partition < 0 { String::new() } else { format!(" partition {partition}") };
+        Undelivered {
+            text: format!("topic {topic}{partition}: a record of {bytes} bytes was refused: {code}{advice}"),
+            is_for_good: matches!(
+                code,
+                MessageSizeTooLarge
+                    | InvalidMessageSize
+                    | InvalidRecord
+                    | InvalidTimestamp
+                    | TopicAuthorizationFailed
+            ),
         }
-        RDKafkaErrorCode::TopicAuthorizationFailed => "; this user needs Write on the topic",
-        _ => "",
-    };
-    let partition = if partition < 0 { String::new() } else { format!(" partition {partition}") };
-    format!("topic {topic}{partition}: a record of {bytes} bytes was refused: {code}{advice}")
+    }
 }
 
 /// librdkafka's log lines go to the logger under their own target.

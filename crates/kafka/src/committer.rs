@@ -1,6 +1,6 @@
 //! Writes the transactions of one lane.
 
-use crate::client::{self, ANSWER_TIMEOUT, Context, undelivered_text};
+use crate::client::{self, ANSWER_TIMEOUT, Context, Undelivered};
 use crate::config::ClientConfig;
 use crate::ffi::{self, GroupMetadata, ProducerTopic, TransactionError};
 use crate::group::GroupHandle;
@@ -180,10 +180,13 @@ impl Writer {
     }
 
     /// Queues all records: outputs, then state, then the journal.
-    fn write(&self, transaction: &Transaction, partition: i32, deadline: Instant) -> Result<(), String> {
+    fn write(&self, transaction: &Transaction, partition: i32, deadline: Instant) -> Result<(), Undelivered> {
         for record in transaction.outputs.iter().flat_map(|block| block.iter()) {
             let topic = self.outputs.get(usize::from(record.topic));
-            let topic = topic.ok_or_else(|| format!("output {} has no topic", record.topic))?;
+            let topic = topic.ok_or_else(|| Undelivered {
+                text: format!("output {} has no topic", record.topic),
+                is_for_good: true,
+            })?;
             self.produce(topic, record, deadline)?;
         }
         let own = |key, value| OutputRef {
@@ -205,14 +208,14 @@ impl Writer {
         (name, topic): &(String, ProducerTopic<Context>),
         record: OutputRef<'_>,
         deadline: Instant,
-    ) -> Result<(), String> {
+    ) -> Result<(), Undelivered> {
         loop {
             match topic.produce(record) {
                 Ok(()) => return Ok(()),
                 Err(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => sleep(FULL_PAUSE),
                 Err(code) => {
                     let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-                    return Err(undelivered_text(name, record.partition.unwrap_or(-1), bytes, code));
+                    return Err(Undelivered::new(name, record.partition.unwrap_or(-1), bytes, code));
                 }
             }
         }
@@ -221,18 +224,23 @@ impl Writer {
     /// What becomes of a transaction after this error.
     fn judge(&mut self, error: &TransactionError) -> Outcome {
         if error.requires_abort {
-            return self.abort(self.context().take_undelivered().unwrap_or_else(|| error.text.clone()));
+            let undelivered = self.context().take_undelivered();
+            let is_for_good = false;
+            return self
+                .abort(undelivered.unwrap_or_else(|| Undelivered { text: error.text.clone(), is_for_good }));
         }
         ended(error)
     }
 
-    fn abort(&mut self, reason: String) -> Outcome {
+    fn abort(&mut self, reason: Undelivered) -> Outcome {
+        let Undelivered { text: reason, is_for_good } = reason;
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let aborted = retry(deadline, |timeout| {
             self.producer.abort_transaction(timeout).map_err(TransactionError::from)
         });
         self.is_doubtful = aborted.is_repeated;
         match aborted.result {
+            Ok(()) if is_for_good => Outcome::Refused(reason),
             Ok(()) => Outcome::Aborted(reason),
             Err(error) => match ended(&error) {
                 Outcome::Fenced(text) => Outcome::Fenced(text),

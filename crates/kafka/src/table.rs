@@ -27,5 +27,5 @@ pub fn write(
         producer.send(record).map_err(|(error, _)| unavailable(error))?;
     }
     producer.flush(ANSWER_TIMEOUT).map_err(unavailable)?;
-    producer.context().take_undelivered().map_or(Ok(()), |reason| Err(LogError::Fatal(reason)))
+    producer.context().take_undelivered().map_or(Ok(()), |reason| Err(LogError::Fatal(reason.text)))
 }

@@ -130,7 +130,7 @@ fn a_record_that_is_too_large_for_the_topic_aborts_with_its_name_and_size() {
     let mut committer = pipeline.committer(broker, &membership);
     committer.init().unwrap();
     let outcome = committer.commit(&transaction(1, &vec![b'x'; 5_000_000]));
-    let Outcome::Aborted(reason) = outcome else { panic!("{outcome:?}") };
+    let Outcome::Refused(reason) = outcome else { panic!("{outcome:?}") };
     let topic = &pipeline.topics.outputs[0];
     assert!(reason.contains(topic) && reason.contains("5000000 bytes"), "{reason}");
     assert!(reason.contains("max.message.bytes"), "{reason}");

@@ -107,12 +107,12 @@ impl Worker {
     /// `None`: the lane is to be dropped, nobody waits for an answer.
     fn serve(&mut self, request: Request) -> Option<Reply> {
         match request {
-            Request::Commit(transaction) => Some(Ok(self.commit(&transaction))),
+            Request::Commit(transaction) => Some(self.commit(&transaction)),
             Request::Recover => self.recover().transpose(),
         }
     }
 
-    fn commit(&mut self, transaction: &Transaction) -> Event {
+    fn commit(&mut self, transaction: &Transaction) -> Reply {
         let begin = Instant::now();
         let outcome = self.committer.commit(transaction);
         let took = begin.elapsed();
@@ -122,12 +122,13 @@ impl Worker {
             view.fences += u64::from(matches!(outcome, Outcome::Fenced(_)));
         });
         log::debug!("lane {lane}: commit {sequence} took {took:.1?}: {outcome:?}");
-        match outcome {
+        Ok(match outcome {
             Outcome::Committed => {
                 self.backoff.reset();
                 self.notice.over(|| format!("lane {lane}: commit {sequence} succeeded, commits go on"));
                 Event::Committed
             }
+            Outcome::Refused(reason) => return Err(LogError::Fatal(reason)),
             Outcome::Aborted(reason) => {
                 self.trouble(|| {
                     format!("lane {lane}: commit {sequence} was undone and is sent again: {reason}")
@@ -146,7 +147,7 @@ impl Worker {
                 });
                 Event::Unknown
             }
-        }
+        })
     }
 
     /// Says so once in a while, and waits a little, longer each time in a row.

@@ -437,7 +437,7 @@ pub const EVERY_EVENTS: Key = Key {
 pub const WINDOW_EVENTS: Key = Key {
     name: "window_events",
     kind: Kind::Integer(1, 10_000_000),
-    presence: Presence::Default("10_000"),
+    presence: Presence::Default("1_000"),
     effect: Effect::Meaning,
     doc: "Size of the sliding window, in scored events.",
 };
