@@ -3,12 +3,14 @@
 use crate::arguments::StartMode;
 use crate::exit::{Exit, Failure};
 use crate::layout::{Status, generations_topic};
+use crate::site::patiently;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use streamfold_engine::plan::{Plan, diff_meaning, meaning_from_text, meaning_to_text};
+use streamfold_flow::log::LogError;
 use streamfold_kafka::{ClientConfig, Cluster, PartitionReader, Start};
 
 const STALL_MAX: Duration = Duration::from_secs(30);
@@ -60,32 +62,37 @@ impl Generation {
 /// Reads all generations, by number; none where the topic is not there.
 pub fn read_all(plan: &Plan, cluster: &Cluster) -> Result<Vec<Generation>> {
     let topic = generations_topic(plan);
-    let reading = || format!("cannot read the generations from topic {topic}");
-    if cluster.topics(std::slice::from_ref(&topic)).with_context(reading)?.iter().all(Option::is_none) {
-        return Ok(Vec::new());
+    let found = patiently(|| entries(&topic, cluster));
+    let found = found.with_context(|| format!("cannot read the generations from topic {topic}"))?;
+    let mut generations = Vec::new();
+    for (key, value) in found {
+        generations.push(Generation::read(&key, &value).with_context(|| {
+            format!(
+                "topic {topic}: the entry {:?} is no generation that this version can read",
+                String::from_utf8_lossy(&key)
+            )
+        })?);
     }
-    let reader = PartitionReader::open(cluster, &topic, 0, Start::Beginning, STALL_MAX);
+    generations.sort_by_key(|generation| generation.number);
+    Ok(generations)
+}
+
+/// The last value of every key that was not deleted.
+fn entries(topic: &str, cluster: &Cluster) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, LogError> {
     let mut found = BTreeMap::new();
-    for block in reader.with_context(reading)? {
-        for record in block.with_context(reading)?.iter() {
-            let Some(key) = record.key else { continue };
-            match record.value {
-                None => drop(found.remove(key)),
-                Some(value) => {
-                    let generation = Generation::read(key, value).with_context(|| {
-                        format!(
-                            "topic {topic}, offset {}: is no generation that this version can read",
-                            record.offset
-                        )
-                    })?;
-                    found.insert(key.to_vec(), generation);
-                }
+    if cluster.topics(&[topic.to_owned()])?.iter().all(Option::is_none) {
+        return Ok(found);
+    }
+    for block in PartitionReader::open(cluster, topic, 0, Start::Beginning, STALL_MAX)? {
+        for record in block?.iter() {
+            match (record.key, record.value) {
+                (Some(key), Some(value)) => drop(found.insert(key.to_vec(), value.to_vec())),
+                (Some(key), None) => drop(found.remove(key)),
+                (None, _) => {}
             }
         }
     }
-    let mut generations: Vec<_> = found.into_values().collect();
-    generations.sort_by_key(|generation| generation.number);
-    Ok(generations)
+    Ok(found)
 }
 
 /// Writes generations, or deletes their entries.
@@ -95,7 +102,7 @@ pub fn write(plan: &Plan, config: &ClientConfig, changes: &[(u32, Option<&Genera
         .iter()
         .map(|(number, generation)| (number.to_string().into_bytes(), generation.map(Generation::value)))
         .collect();
-    streamfold_kafka::table::write(config, &topic, 0, &records)
+    patiently(|| streamfold_kafka::table::write(config, &topic, 0, &records))
         .with_context(|| format!("cannot write the generations to topic {topic}"))
 }
 

@@ -4,7 +4,7 @@ use crate::arguments::RunArguments;
 use crate::generation::{Generation, Request};
 use crate::kafka_log::KafkaLog;
 use crate::layout::Layout;
-use crate::site::Site;
+use crate::site::{Site, patiently};
 use crate::{pipeline, serve, stop};
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
@@ -45,8 +45,8 @@ fn context(
     until_end: bool,
 ) -> Result<Context> {
     let layout = Layout::new(&site.plan, generation.number, generation.status);
-    let predictions =
-        site.cluster.topics(&[layout.predictions().to_owned()]).context("cannot describe topics")?;
+    let topic = [layout.predictions().to_owned()];
+    let predictions = patiently(|| site.cluster.topics(&topic)).context("cannot describe topics")?;
     let prediction_partitions = predictions.into_iter().flatten().map(|info| info.partitions).next();
     let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, generation.start)?;
     let until = match until_end {
@@ -71,7 +71,7 @@ fn context(
 /// Where all partitions of the inputs end now.
 pub fn ends(log: &KafkaLog, inputs: &[TopicIdentity]) -> Result<BTreeMap<Partition, i64>> {
     let partitions = all_partitions(inputs);
-    let ends = log.ends(&partitions).context("cannot find the ends of the inputs")?;
+    let ends = patiently(|| log.ends(&partitions)).context("cannot find the ends of the inputs")?;
     Ok(partitions.into_iter().zip(ends).collect())
 }
 

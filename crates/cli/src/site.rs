@@ -7,11 +7,28 @@ use crate::{pipeline, topics};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use streamfold_engine::journal::TopicIdentity;
 use streamfold_engine::plan::{Plan, check_cluster};
 use streamfold_flow::log::LogError;
 use streamfold_kafka::{ClientConfig, Cluster};
+
+/// How long a question at start is asked again while the cluster has no answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Asks again while the cluster has no answer for the moment: a topic was just made, a leader is being elected.
+pub fn patiently<T>(mut ask: impl FnMut() -> Result<T, LogError>) -> Result<T, LogError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask() {
+            Err(LogError::Unavailable(reason)) if Instant::now() < deadline => {
+                log::debug!("asking again: {reason}");
+                std::thread::sleep(Duration::from_millis(250));
+            }
+            answer => return answer,
+        }
+    }
+}
 
 /// A pipeline and the cluster that it runs on.
 pub struct Site {
@@ -35,7 +52,8 @@ impl Site {
     /// The inputs, checked against the plan.
     pub fn inputs(&self) -> Result<Vec<TopicIdentity>> {
         let names: Vec<String> = self.plan.inputs.iter().map(|input| input.topic.clone()).collect();
-        let found = self.cluster.topics(&names).context("cannot describe the topics of the inputs")?;
+        let found =
+            patiently(|| self.cluster.topics(&names)).context("cannot describe the topics of the inputs")?;
         let partitions: Vec<_> = found.iter().map(|info| info.as_ref().map(|info| info.partitions)).collect();
         let problems = check_cluster(&self.plan, &partitions);
         if !problems.is_empty() {
@@ -99,7 +117,7 @@ impl Site {
         let partitions = inputs.first().map_or(1, |input| input.partitions);
         let mut needed = vec![topics::generations(&self.plan)];
         needed.extend(topics::of_generation(&self.plan, &layout, partitions));
-        topics::create(&self.cluster, &needed).map_err(|error| {
+        patiently(|| topics::create(&self.cluster, &needed)).map_err(|error| {
             let hint =
                 "create them, or let the user of [kafka] create topics with the prefix of the pipeline";
             anyhow::Error::from(error)
@@ -111,7 +129,7 @@ impl Site {
     pub fn require_stopped(&self, group: &str) -> Result<()> {
         let asking = || format!("cannot ask whether group {group} is at work");
         let cluster = Cluster::connect(&self.config, group).with_context(asking)?;
-        match cluster.members().with_context(asking)? {
+        match patiently(|| cluster.members()).with_context(asking)? {
             0 => Ok(()),
             members => {
                 let message = format!("group {group} is at work: it has {members} members");

@@ -7,7 +7,7 @@ use crate::generation::{self, Generation};
 use crate::kafka_log::KafkaLog;
 use crate::layout::{Layout, Status};
 use crate::run::all_partitions;
-use crate::site::{Site, now_ms};
+use crate::site::{Site, now_ms, patiently};
 use crate::topics;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -81,13 +81,14 @@ fn lanes(site: &Site, generation: &Generation, inputs: &[TopicIdentity]) -> Resu
 }
 
 fn lane_state(log: &KafkaLog, lane: u32, partitions: &[Partition]) -> Result<LaneState> {
-    let checkpoint = Checkpoint::find(log.state(lane)?)?.map(|checkpoint| checkpoint.manifest);
-    let journal = log.journal_end(lane)?.map(|bytes| JournalRecord::decode(&bytes)).transpose()?;
+    let checkpoint = Checkpoint::find(patiently(|| log.state(lane))?)?.map(|checkpoint| checkpoint.manifest);
+    let journal =
+        patiently(|| log.journal_end(lane))?.map(|bytes| JournalRecord::decode(&bytes)).transpose()?;
     let offsets = log
         .named(partitions)
         .into_iter()
-        .zip(log.committed(partitions)?)
-        .zip(log.ends(partitions)?)
+        .zip(patiently(|| log.committed(partitions))?)
+        .zip(patiently(|| log.ends(partitions))?)
         .map(|(((topic, partition), committed), end)| (topic, partition, committed, end))
         .collect();
     Ok(LaneState { lane, checkpoint, journal, offsets })

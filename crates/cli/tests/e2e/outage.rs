@@ -29,6 +29,7 @@ fn what_cannot_be_drained_in_time_has_its_own_exit_code() {
     pipeline.edit("[timing]", "[timing]\nshutdown_timeout = \"3s\"");
     // Commits so seldom that something is left to commit.
     pipeline.edit("commit_interval = \"50ms\"", "commit_interval = \"60s\"");
+    pipeline.edit("checkpoint_interval = \"500ms\"", "checkpoint_interval = \"60s\"");
     let running = pipeline.start(&[]);
     running.wait_said("starts generation");
     pipeline.produce(0..100, 1);

@@ -187,7 +187,11 @@ pub struct Running {
 impl Running {
     /// Waits until it has said this.
     pub fn wait_said(&self, text: &str) {
-        wait(&format!("it says {text:?}"), || self.said().contains(text));
+        wait(&format!("for {text:?}"), || {
+            let said = self.said();
+            assert!(!said.contains("error: "), "{said}");
+            said.contains(text)
+        });
     }
 
     fn said(&self) -> String {
