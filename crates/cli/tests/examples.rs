@@ -73,7 +73,8 @@ fn python() -> Option<PathBuf> {
     let made = (python.exists() || run(Command::new("python3").args(["-m", "venv"]).arg(&folder)))
         && run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements));
     if !made {
-        let reason = "no Python environment with kafka-python could be made (python3 with venv and pip is needed)";
+        let reason =
+            "no Python environment with kafka-python could be made (python3 with venv and pip is needed)";
         assert!(std::env::var_os("CI").is_none(), "{reason}");
         eprintln!("SKIPPED: {reason}");
     }

@@ -118,14 +118,10 @@ fn take_turns(stage: &Stage, options: &Options) -> anyhow::Result<Vec<(Program, 
 /// Builds the programs in release; the folder where they lie.
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    for what in
-        [&["--package", "streamfold"][..], &["--package", "streamfold-kafka", "--example", "bench_client"]]
-    {
-        let status =
-            Command::new(&cargo).current_dir(root()).args(["build", "--release"]).args(what).status()?;
-        ensure!(status.success(), "the release build failed");
-    }
-    // This program is a release build itself, and lies beside them.
+    let arguments = ["build", "--release", "--package", "streamfold"];
+    let status = Command::new(&cargo).current_dir(root()).args(arguments).status()?;
+    ensure!(status.success(), "the release build failed");
+    // This program is a release build itself, and lies beside it.
     let here = std::env::current_exe()?;
     Ok(here.parent().unwrap_or(Path::new(".")).to_owned())
 }
