@@ -25,6 +25,8 @@ pub enum Fault {
     ResumeOneLate,
     /// Inputs are read without regard to transactions.
     ReadUncommitted,
+    /// Records are brought although the lane has asked to pause.
+    IgnorePause,
     /// Commits carry the generation that the lane began with.
     StaleGeneration,
 }
@@ -43,6 +45,7 @@ impl Fault {
         ("trust_time_of_cut", Fault::TrustTimeOfCut),
         ("resume_one_late", Fault::ResumeOneLate),
         ("read_uncommitted", Fault::ReadUncommitted),
+        ("ignore_pause", Fault::IgnorePause),
         ("stale_generation", Fault::StaleGeneration),
     ];
 

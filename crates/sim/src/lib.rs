@@ -57,8 +57,8 @@ pub struct Failure {
     pub seed: u64,
     /// What was wrong.
     pub what: String,
-    /// What the world was, in words.
-    pub scenario: String,
+    /// What the world was.
+    pub scenario: Vec<String>,
     /// The last actions.
     pub trace: Vec<String>,
 }
@@ -80,7 +80,7 @@ pub fn run_seed(seed: u64, options: &Options) -> Result<Summary, Failure> {
                 what: result
                     .err()
                     .unwrap_or_else(|| "it did not fail again: the simulation is not deterministic".into()),
-                scenario: format!("{:#?}", world.scenario),
+                scenario: world.scenario.describe(),
                 trace: world.trace.into_lines(),
             })
         }
@@ -129,8 +129,10 @@ pub fn command(seeds: Range<u64>, fault: Option<&str>, verbose: bool) -> bool {
 }
 
 fn report(failure: &Failure, fault: Option<&str>) {
-    println!("{}", failure.scenario);
-    println!("the last actions (step, action):");
+    for line in &failure.scenario {
+        println!("{line}");
+    }
+    println!("\nthe last actions (step, action):");
     for line in &failure.trace {
         println!("{line}");
     }

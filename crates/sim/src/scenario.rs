@@ -109,6 +109,26 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// What people want to know of it when it went wrong.
+    pub fn describe(&self) -> Vec<String> {
+        let Plan { lanes, task, model, label, limits, timing, inputs, .. } = self.plan.as_ref();
+        let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+        vec![
+            format!(
+                "{lanes} lanes, inputs {names:?} of {:?} partitions, bounded: {}",
+                self.partitions, self.bounded
+            ),
+            format!("{task:?} by {} behind {} transformers", model.model.name, model.prepare.len()),
+            format!("{label:?}"),
+            format!("{limits:?}"),
+            format!("{timing:?}"),
+            format!("{:?}", self.traffic),
+            format!("{:?}", self.weather),
+        ]
+    }
+}
+
 /// Each fault is there in about half of the seeds, at a rate of its own: what is rare together is found so.
 fn weather(random: &mut Random, step_ms: i64) -> Weather {
     let mut rate = |max: i64| if random.per_mille(500) { random.scaled(1, max) as u64 } else { 0 };

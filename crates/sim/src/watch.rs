@@ -1,9 +1,9 @@
 //! Checks that run along: bounds of memory, and what was cut as a checkpoint.
 
+use crate::scenario::Scenario;
 use std::collections::BTreeMap;
 use streamfold_engine::checkpoint::Manifest;
 use streamfold_engine::lane::Lane;
-use streamfold_engine::plan::Plan;
 use streamfold_flow::log::Transaction;
 
 /// A checkpoint that a lane has cut: which lane, behind which journal record.
@@ -22,9 +22,10 @@ pub struct Watch {
     pub commits: u64,
 }
 
-/// A block that was on its way when the source was told to pause may come on top of a bound, and so may the last
-/// answers: these much.
-const OVERSHOOT_BYTES: usize = 200_000;
+/// On top of a bound comes the block that fills a queue, at most so much for each of its records.
+const RECORD_BYTES_MAX: usize = 2000;
+/// On top of a bound come the answers to one record: metrics among them, for every event whose wait it ends.
+const ANSWERS_BYTES_MAX: usize = 200_000;
 
 impl Watch {
     /// Notes that something is wrong.
@@ -33,12 +34,18 @@ impl Watch {
     }
 
     /// Checks the bounds of a lane.
-    pub fn bounds(&mut self, plan: &Plan, lane: &Lane) {
-        let gauges = lane.gauges();
+    pub fn bounds(&mut self, scenario: &Scenario, lane: &Lane) {
+        let (gauges, plan) = (lane.gauges(), &scenario.plan);
+        let fetch_bytes_max = scenario.weather.fetch_records_max as usize * RECORD_BYTES_MAX;
+        let queues = lane.positions().len();
         let label = plan.label.as_ref();
         let bounds = [
-            ("queue bytes", gauges.queue_bytes, plan.limits.queue_bytes_max + OVERSHOOT_BYTES),
-            ("pending bytes", gauges.pending_bytes, plan.limits.pending_bytes_max + OVERSHOOT_BYTES),
+            ("queue bytes", gauges.queue_bytes, plan.limits.queue_bytes_max + queues * fetch_bytes_max),
+            (
+                "pending bytes",
+                gauges.pending_bytes,
+                plan.limits.pending_bytes_max.saturating_add(ANSWERS_BYTES_MAX),
+            ),
             ("waiting rows", gauges.waiting_rows, label.map_or(0, |label| label.waiting_rows_max)),
             ("waiting bytes", gauges.waiting_bytes, label.map_or(0, |label| label.waiting_bytes_max)),
         ];

@@ -408,7 +408,7 @@ impl Worker {
         let mut actions = Vec::new();
         around.trace.event(&self.id, self.run_id, &event);
         lane.handle(event, &mut actions);
-        around.watch.bounds(&around.scenario.plan, lane);
+        around.watch.bounds(around.scenario, lane);
         for action in actions {
             self.act(action, around)?;
         }
@@ -425,6 +425,7 @@ impl Worker {
                 self.commit = Some(Commit::new(transaction, self.number, &self.id, self.epoch));
             }
             Action::Recover => self.phase = Phase::Recover { fenced: false },
+            Action::Pause(..) if around.fault == Some(Fault::IgnorePause) => {}
             Action::Pause(partition, true) => drop(self.paused.insert(partition)),
             Action::Pause(partition, false) => drop(self.paused.remove(&partition)),
             Action::Finished => {
