@@ -273,16 +273,7 @@ impl Worker {
                     self.id, self.run_id
                 )
             });
-            // An idle group's offsets expire; otherwise they are what the journal says.
-            for (partition, offset) in lane.committed_offsets() {
-                let found = around.log.group.offsets.get(&partition).copied();
-                if found.is_some_and(|found| found != offset) {
-                    return Err(format!(
-                        "{}: {partition:?} is committed at {found:?}, the journal says {offset}",
-                        self.id
-                    ));
-                }
-            }
+            self.compare_offsets(&lane, around)?;
         }
         let late = i64::from(around.fault == Some(Fault::ResumeOneLate));
         self.positions = lane.positions().into_iter().map(|(p, offset)| (p, offset + late)).collect();
@@ -290,6 +281,24 @@ impl Worker {
         self.phase = Phase::Run;
         if self.draining {
             return self.handle(Event::Drain, around);
+        }
+        Ok(())
+    }
+
+    /// The group's offsets are those of the journal's end, unless they have expired. Somebody who was fenced meanwhile
+    /// may have read an older journal.
+    fn compare_offsets(&self, lane: &Lane, around: &Around<'_>) -> Result<(), String> {
+        if !around.log.is_settled(&self.id, self.epoch) {
+            return Ok(());
+        }
+        for (partition, offset) in lane.committed_offsets() {
+            let found = around.log.group.offsets.get(&partition).copied();
+            if found.is_some_and(|found| found != offset) {
+                return Err(format!(
+                    "offsets: {}: {partition:?} is committed at {found:?}, the journal says {offset}",
+                    self.id
+                ));
+            }
         }
         Ok(())
     }

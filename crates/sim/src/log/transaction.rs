@@ -127,6 +127,14 @@ impl Log {
         }
     }
 
+    /// Whether the id is still this incarnation's, and all its transactions are finished: then what it has committed
+    /// to journal and group is the same.
+    pub fn is_settled(&self, id: &str, epoch: u32) -> bool {
+        self.producers
+            .get(id)
+            .is_some_and(|producer| producer.epoch == epoch && producer.transaction.is_none())
+    }
+
     /// Ids of the transactions that are decided, but not finished.
     pub fn ending(&self) -> Vec<String> {
         let ending =
