@@ -61,17 +61,16 @@ pub struct Stage {
 
 /// Measures and prints.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    if !options.only_stages {
-        whole_way(options)?;
-    }
+    let whole_us = if options.only_stages { None } else { whole_way(options)? };
     let events = programs::print(STAGE_EVENTS, options.seed)?;
     let events: Vec<&[u8]> = events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     let pipeline = programs::pipeline("localhost:9092", "events", "bench", "answers");
-    report::print_stages(&stages::measure(&pipeline, &events, options.rounds)?);
+    report::print_stages(&stages::measure(&pipeline, &events, options.rounds)?, whole_us);
     Ok(())
 }
 
-fn whole_way(options: &Options) -> anyhow::Result<()> {
+/// Compares the programs; what streamfold took for each event, in microseconds of processor time.
+fn whole_way(options: &Options) -> anyhow::Result<Option<f64>> {
     let builds = build()?;
     // Kept alive to the end.
     let (bootstrap, _broker) = match &options.bootstrap_servers {
@@ -94,7 +93,7 @@ fn whole_way(options: &Options) -> anyhow::Result<()> {
     let measures = take_turns(&stage, options)?;
     std::fs::remove_dir_all(&stage.folder)?;
     report::print(&stage, options, &measures);
-    Ok(())
+    Ok(report::cpu_us(&measures, Program::Streamfold))
 }
 
 fn take_turns(stage: &Stage, options: &Options) -> anyhow::Result<Vec<(Program, Vec<Measure>)>> {

@@ -21,13 +21,13 @@ pub fn print(stage: &Stage, options: &Options, measures: &[(Program, Vec<Measure
         let rate = median(measures, |measure| measure.events_per_second);
         let (least, most) = range(measures, |measure| measure.events_per_second);
         println!(
-            "| {} | {} ({} to {}) | {:.1} % | {:.1} | {:.2} µs | {:.0} MB |",
+            "| {} | {} ({} to {}) | {:.1} % | {} | {:.2} µs | {:.0} MB |",
             program.title(),
             thousands(rate),
             thousands(least),
             thousands(most),
             100.0 * rate / bare,
-            rate / python,
+            if python.is_nan() { "not measured".to_owned() } else { format!("{:.1}", rate / python) },
             median(measures, |measure| measure.cpu_us_per_event),
             median(measures, |measure| measure.memory_mb),
         );
@@ -43,17 +43,30 @@ pub fn print(stage: &Stage, options: &Options, measures: &[(Program, Vec<Measure
     println!();
 }
 
-/// Prints where the time goes inside a lane.
-pub fn print_stages(stages: &Stages) {
-    let Stages { decode_ns, model_ns, encode_ns, lane_ns } = stages;
-    println!("| stage of the lane, without Kafka, on one thread | CPU per event |");
+/// Prints where the time goes. `whole_us` is what streamfold took for each event on the whole way, where that was measured.
+pub fn print_stages(stages: &Stages, whole_us: Option<f64>) {
+    let Stages { decode_ns, model_ns, score_ns, encode_ns, lane_ns } = stages;
+    println!("| stage | CPU per event |");
     println!("|---|---|");
     println!("| decode: JSON to columns | {decode_ns:.0} ns |");
     println!("| model: predict and learn | {model_ns:.0} ns |");
+    println!("| metrics, beside the naive baselines | {score_ns:.0} ns |");
     println!("| encode: answer to JSON | {encode_ns:.0} ns |");
-    let rest_ns = lane_ns - decode_ns - model_ns - encode_ns;
-    println!("| order, metrics and baselines, headers, journal, copies | {rest_ns:.0} ns |");
-    println!("| the whole lane | {lane_ns:.0} ns |");
+    let rest_ns = lane_ns - decode_ns - model_ns - score_ns - encode_ns;
+    println!("| order, headers, journal, copies | {rest_ns:.0} ns |");
+    println!("| **the whole lane**, without Kafka, on one thread | {lane_ns:.0} ns |");
+    if let Some(whole_us) = whole_us {
+        println!(
+            "| Kafka's client: fetch, produce, commit (what is left of the whole way) | {:.0} ns |",
+            whole_us * 1000.0 - lane_ns
+        );
+    }
+}
+
+/// Processor time of a program for each event, in microseconds.
+pub fn cpu_us(measures: &[(Program, Vec<Measure>)], wanted: Program) -> Option<f64> {
+    let (_, measures) = measures.iter().find(|(program, _)| *program == wanted)?;
+    Some(median(measures, |measure| measure.cpu_us_per_event))
 }
 
 fn median(measures: &[Measure], of: fn(&Measure) -> f64) -> f64 {

@@ -10,7 +10,9 @@ use streamfold_flow::Partition;
 use streamfold_flow::record::{Headers, RecordBlock, RecordRef};
 use streamfold_flow::rows::{Encode, Value};
 use streamfold_formats::json;
+use streamfold_learn::baseline::Baselines;
 use streamfold_learn::features::Row;
+use streamfold_learn::metrics::{Evaluator, Options};
 use streamfold_learn::model::AnyModel;
 
 /// About what one fetch brings.
@@ -25,9 +27,11 @@ pub struct Stages {
     pub decode_ns: f64,
     /// The model predicts and learns.
     pub model_ns: f64,
+    /// The model and the naive baselines are scored, and the baselines learn.
+    pub score_ns: f64,
     /// From an answer's fields to JSON.
     pub encode_ns: f64,
-    /// The whole lane: these, and order, metrics, headers, journal and the copies in between.
+    /// The whole lane: these, and order, headers, journal and the copies in between.
     pub lane_ns: f64,
 }
 
@@ -50,6 +54,7 @@ pub fn measure(pipeline: &str, events: &[&[u8]], rounds: usize) -> anyhow::Resul
     Ok(Stages {
         decode_ns: best(&|| decode(&plan, &catalog, &blocks))?,
         model_ns: best(&|| model(&plan, &catalog, &answers))?,
+        score_ns: best(&|| score(&plan, &answers))?,
         encode_ns: best(&|| encode(&plan, &catalog, &answers))?,
         lane_ns: best(&|| lane(&plan, &catalog, &blocks))?,
     })
@@ -117,6 +122,25 @@ fn model(plan: &Plan, catalog: &Catalog, answers: &[Answer]) -> anyhow::Result<u
             let row = Row { numeric: &answer.features, ..Row::default() };
             std::hint::black_box(model.predict(row));
             model.learn(row, answer.label, 1.0);
+        }
+        Ok(())
+    })
+}
+
+fn score(plan: &Plan, answers: &[Answer]) -> anyhow::Result<u64> {
+    let mut baselines = Baselines::new(plan.task, 0);
+    let settings = Options { window_rows: plan.metrics.window_events, ..Options::default() };
+    let mut evaluator = Evaluator::new(plan.task, settings);
+    let mut words = Vec::new();
+    timed(|| {
+        for (number, answer) in answers.iter().enumerate() {
+            words.clear();
+            baselines.predict(0, &mut words);
+            evaluator.update_regression(answer.prediction, answer.label, &words);
+            baselines.learn_number(answer.label);
+            if (number as u64 + 1).is_multiple_of(plan.metrics.every_events) {
+                std::hint::black_box(evaluator.report());
+            }
         }
         Ok(())
     })
