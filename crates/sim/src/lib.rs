@@ -48,6 +48,8 @@ pub struct Summary {
     pub checkpoints: usize,
     /// Lanes that had to be built anew because another process had gone on.
     pub restarts: u64,
+    /// Lanes that stopped because too many records were bad.
+    pub stops: u64,
 }
 
 /// A world in which something was wrong.
@@ -72,6 +74,7 @@ pub fn run_seed(seed: u64, options: &Options) -> Result<Summary, Failure> {
             commits: world.watch.commits,
             checkpoints: world.watch.cuts.len(),
             restarts: world.watch.restarts,
+            stops: world.watch.stops,
         }),
         (_, Err(_)) => {
             let (world, result) = run(seed, options, true);
@@ -117,6 +120,7 @@ pub fn command(seeds: Range<u64>, fault: Option<&str>, verbose: bool) -> bool {
                 total.commits += summary.commits;
                 total.checkpoints += summary.checkpoints;
                 total.restarts += summary.restarts;
+                total.stops += summary.stops;
             }
             Err(failure) => {
                 report(&failure, fault);

@@ -34,7 +34,7 @@ pub fn identity(scenario: &Scenario, lane: u32, run_id: u64) -> Identity {
     Identity {
         cluster_id: "simulated".to_owned(),
         topics: scenario.plan.inputs.iter().zip(&scenario.partitions).map(topic).collect(),
-        prediction_partitions: Some(scenario.partitions[0]),
+        prediction_partitions: Some(scenario.output_partitions),
         lane,
         generation: 1,
         run_id,

@@ -83,6 +83,8 @@ pub struct Scenario {
     pub plan: Arc<Plan>,
     /// Number of partitions of each input.
     pub partitions: Vec<i32>,
+    /// Number of partitions of each output.
+    pub output_partitions: i32,
     /// Everything is there at the start, and is folded in strict order up to its end.
     pub bounded: bool,
     /// The events.
@@ -99,8 +101,10 @@ impl Scenario {
         let bounded = random.per_mille(250);
         let step_ms = random.scaled(1, 40);
         let plan = plan(random, lanes, step_ms);
+        let output_partitions = if random.per_mille(700) { partitions } else { random.range(1, 4) as i32 };
         Scenario {
             partitions: vec![partitions; plan.inputs.len()],
+            output_partitions,
             plan: Arc::new(plan),
             bounded,
             traffic: traffic(random, bounded),
@@ -213,8 +217,8 @@ fn plan(random: &mut Random, lanes: u32, step_ms: i64) -> Plan {
             window_events: random.scaled(2, 100) as usize,
         },
         dead_letters: DeadLetterPlan {
-            fraction_max: 1.0,
-            window_records: 100,
+            fraction_max: if random.per_mille(200) { 0.3 } else { 1.0 },
+            window_records: random.scaled(20, 100) as usize,
             record_bytes_max: random.pick(&[20, 1_000_000]),
         },
         limits: limits(random),

@@ -35,10 +35,10 @@ impl Trace {
         }
     }
 
-    /// Adds what a lane is told, but for ticks.
+    /// Adds what a lane is told, but for what it is told all the time.
     pub fn event(&mut self, lane: &str, run_id: u64, event: &Event) {
         let what = match event {
-            Event::Tick(_) => return,
+            Event::Tick(_) | Event::End(..) => return,
             Event::Records(partition, block) => {
                 let ends = [0, block.len().saturating_sub(1)].map(|place| block.get(place).offset);
                 format!("{} records of {}/{}: {ends:?}", block.len(), partition.input, partition.partition)

@@ -18,6 +18,8 @@ pub struct Watch {
     pub cuts: BTreeMap<Cut, u64>,
     /// Lanes that had to be built anew because somebody else had gone on.
     pub restarts: u64,
+    /// Lanes that stopped because too many records were bad.
+    pub stops: u64,
     /// Commits that were handed to drivers, repetitions not counted.
     pub commits: u64,
 }

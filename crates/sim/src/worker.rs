@@ -13,7 +13,7 @@ use crate::watch::Watch;
 use std::collections::{BTreeMap, BTreeSet};
 use streamfold_engine::checkpoint::Checkpoint;
 use streamfold_engine::journal::JournalRecord;
-use streamfold_engine::lane::{Action, Event, Lane, partitions_of};
+use streamfold_engine::lane::{Action, Event, Lane, LaneError, partitions_of};
 use streamfold_flow::Partition;
 
 /// A record of the state topic, as [`Checkpoint::find`] takes it.
@@ -381,7 +381,7 @@ impl Worker {
         };
         let outcome = commit.step(&mut Surroundings {
             log: around.log,
-            output_partitions: around.scenario.partitions[0],
+            output_partitions: around.scenario.output_partitions,
             random: around.random,
             weather: around.weather,
             is_unreachable: around.is_unreachable,
@@ -424,6 +424,11 @@ impl Worker {
         Ok(())
     }
 
+    fn begin_anew(&mut self, reason: &str, around: &mut Around<'_>) {
+        around.trace.add(|| format!("{} run {}: begins anew: {reason}", self.id, self.run_id));
+        *self = Worker::new(self.number, around.random.next(), around.group.1);
+    }
+
     fn act(&mut self, action: Action, around: &mut Around<'_>) -> Result<(), String> {
         match action {
             Action::Commit(transaction) => {
@@ -442,10 +447,13 @@ impl Worker {
                 around.trace.add(|| format!("{} run {}: finished", self.id, self.run_id));
             }
             Action::Restart(reason) => {
-                around.trace.add(|| format!("{} run {}: restarts: {reason}", self.id, self.run_id));
                 around.watch.restarts += 1;
-                let run_id = around.random.next();
-                *self = Worker::new(self.number, run_id, around.group.1);
+                self.begin_anew(&reason, around);
+            }
+            // Whoever looks after the pipeline has looked, and starts it again.
+            Action::Failed(error @ LaneError::TooManyBadRecords { .. }) => {
+                around.watch.stops += 1;
+                self.begin_anew(&error.to_string(), around);
             }
             Action::Failed(error) => return Err(format!("{}: the lane cannot go on: {error}", self.id)),
         }

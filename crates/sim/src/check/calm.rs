@@ -10,7 +10,7 @@ use crate::world::World;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use streamfold_engine::journal::{Entry, JournalRecord};
-use streamfold_engine::lane::{Action, Event, Lane, partitions_of};
+use streamfold_engine::lane::{Action, Event, Lane, LaneError, partitions_of};
 use streamfold_engine::plan::Plan;
 use streamfold_flow::Partition;
 use streamfold_flow::record::RecordBlock;
@@ -22,6 +22,7 @@ pub(super) struct CalmLane<'a> {
     positions: BTreeMap<Partition, i64>,
     written: Written,
     is_finished: bool,
+    has_stopped: bool,
     /// What the clock showed, and stream time, when the inputs became idle.
     idle_since: Option<(i64, i64)>,
     /// Ticks of the journal that were followed.
@@ -52,6 +53,7 @@ impl<'a> CalmLane<'a> {
             positions: BTreeMap::new(),
             written: Written::default(),
             is_finished: false,
+            has_stopped: false,
             idle_since: None,
             ticks: 0,
         })
@@ -84,6 +86,11 @@ impl<'a> CalmLane<'a> {
         self.number
     }
 
+    /// Whether too many records were bad for it to go on.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.has_stopped
+    }
+
     pub(super) fn state_hash(&self) -> u64 {
         self.lane.state_hash()
     }
@@ -96,12 +103,13 @@ impl<'a> CalmLane<'a> {
                 match action {
                     Action::Commit(transaction) => {
                         for record in transaction.outputs.iter().flat_map(|block| block.iter()) {
-                            let (place, new) = new_record(record, self.world.scenario.partitions[0]);
+                            let (place, new) = new_record(record, self.world.scenario.output_partitions);
                             self.written.push(place, new);
                         }
                         self.lane.handle(Event::Committed, &mut actions);
                     }
                     Action::Finished => self.is_finished = true,
+                    Action::Failed(LaneError::TooManyBadRecords { .. }) => self.has_stopped = true,
                     Action::Pause(..) => {}
                     other => return Err(format!("refold: lane {} says {other:?}", self.number)),
                 }
@@ -149,7 +157,7 @@ impl<'a> CalmLane<'a> {
                 }
             }
         }
-        Ok(self.lane.counters().ticks == self.ticks)
+        Ok(self.lane.counters().ticks == self.ticks && !self.has_stopped)
     }
 
     fn follow_run(&mut self, partition: Partition, count: usize, ahead: bool) -> Result<(), String> {
