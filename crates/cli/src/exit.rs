@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::process::ExitCode;
+use streamfold_engine::checkpoint::RestoreError;
 use streamfold_engine::lane::LaneError;
 use streamfold_engine::runtime::RunError;
 
@@ -119,7 +120,8 @@ fn of_run(error: &RunError) -> (Exit, Option<&'static str>) {
                  begins a new generation, with an empty model, at the moved offsets",
             ),
         ),
-        RunError::Lane { error: LaneError::InputChanged { .. } | LaneError::OutOfRange { .. }, .. } => {
+        RunError::Restore { error: RestoreError::Foreign(_), .. }
+        | RunError::Lane { error: LaneError::InputChanged { .. } | LaneError::OutOfRange { .. }, .. } => {
             (Exit::InputChanged, Some("`streamfold state reset` begins a new generation with an empty model"))
         }
         RunError::Lane { error: LaneError::TooManyBadRecords { .. }, .. } => (

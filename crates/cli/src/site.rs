@@ -11,10 +11,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use streamfold_engine::journal::TopicIdentity;
 use streamfold_engine::plan::{Plan, check_cluster};
 use streamfold_flow::log::LogError;
+use streamfold_kafka::admin::TopicInfo;
 use streamfold_kafka::{ClientConfig, Cluster};
 
 /// How long a question at start is asked again while the cluster has no answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a topic that is not there is looked for.
+const MISSING_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Asks again while the cluster has no answer for the moment: a topic was just made, a leader is being elected.
 pub fn patiently<T>(mut ask: impl FnMut() -> Result<T, LogError>) -> Result<T, LogError> {
@@ -52,19 +56,31 @@ impl Site {
     /// The inputs, checked against the plan.
     pub fn inputs(&self) -> Result<Vec<TopicIdentity>> {
         let names: Vec<String> = self.plan.inputs.iter().map(|input| input.topic.clone()).collect();
-        let found =
-            patiently(|| self.cluster.topics(&names)).context("cannot describe the topics of the inputs")?;
+        let found = self.describe(&names).context("cannot describe the topics of the inputs")?;
         let partitions: Vec<_> = found.iter().map(|info| info.as_ref().map(|info| info.partitions)).collect();
         let problems = check_cluster(&self.plan, &partitions);
         if !problems.is_empty() {
             return Err(Failure::new(Exit::Topics, problems.join("\n  ")).into());
         }
-        let identity = |info: streamfold_kafka::admin::TopicInfo| TopicIdentity {
+        let identity = |info: TopicInfo| TopicIdentity {
             name: info.name,
             topic_id: info.id,
             partitions: info.partitions,
         };
         Ok(found.into_iter().flatten().map(identity).collect())
+    }
+
+    /// Describes topics. A topic that was made a moment ago is not known to every broker yet, so what is missing is
+    /// asked for again.
+    fn describe(&self, names: &[String]) -> Result<Vec<Option<TopicInfo>>, LogError> {
+        let deadline = Instant::now() + MISSING_PATIENCE;
+        loop {
+            let found = patiently(|| self.cluster.topics(names))?;
+            if found.iter().all(Option::is_some) || Instant::now() >= deadline {
+                return Ok(found);
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
     }
 
     /// All generations.
@@ -83,7 +99,8 @@ impl Site {
                         generation.number
                     );
                 }
-                // Topics may have been deleted, or not all created when the generation began.
+                self.require_state(&generation)?;
+                // Others may have been deleted: the answers' because nobody needed them any more.
                 self.create_topics(&generation, inputs)?;
                 Ok(generation)
             }
@@ -110,6 +127,21 @@ impl Site {
         generation::write(&self.plan, &self.config, &changes)?;
         log::info!("generation {} begins ({})", new.number, new.status.name());
         Ok(())
+    }
+
+    /// Refuses to go on from nothing where there was something.
+    fn require_state(&self, generation: &Generation) -> Result<()> {
+        let layout = Layout::new(&self.plan, generation.number, generation.status);
+        let names = [layout.journal, layout.state];
+        let found = self.describe(&names).context("cannot describe the topics of the generation")?;
+        let Some((gone, _)) = names.iter().zip(found).find(|(_, found)| found.is_none()) else {
+            return Ok(());
+        };
+        let message =
+            format!("topic {gone} is gone, and the state of generation {} with it", generation.number);
+        Err(Failure::new(Exit::Topics, message)
+            .hint("`streamfold state reset` begins a new generation with an empty model")
+            .into())
     }
 
     fn create_topics(&self, generation: &Generation, inputs: &[TopicIdentity]) -> Result<()> {

@@ -121,3 +121,33 @@ fn moved_offsets() {
     pipeline.run_to_end();
     assert_eq!(pipeline.predictions().len(), 100);
 }
+
+#[test]
+fn a_deleted_journal() {
+    let Some(pipeline) = Pipeline::new("gone", 1, 1) else { return };
+    pipeline.produce(0..100, 1);
+    pipeline.run_to_end();
+    let Some(broker) = broker() else { return };
+    broker.topics(&["--delete", "--topic", &format!("{}.1.journal", pipeline.name)]);
+    let ran = pipeline.output(&["run"], &["--until-end"]);
+    assert_eq!(ran.code, Some(5), "{}", ran.error);
+    assert!(ran.error.contains(&format!("topic {}.1.journal is gone", pipeline.name)), "{}", ran.error);
+    assert_eq!(pipeline.output(&["state", "reset"], &["--start", "offsets", "--execute"]).code, Some(0));
+    pipeline.produce(100..150, 1);
+    pipeline.run_to_end();
+    assert_eq!(pipeline.predictions().len(), 150);
+}
+
+#[test]
+fn an_input_made_anew() {
+    let Some(pipeline) = Pipeline::new("anew", 1, 1) else { return };
+    pipeline.produce(0..100, 1);
+    pipeline.run_to_end();
+    let Some(broker) = broker() else { return };
+    broker.topics(&["--delete", "--topic", &pipeline.input]);
+    pipeline.client.create_topic(&pipeline.input, 1, &[]);
+    pipeline.produce(0..120, 1);
+    let ran = pipeline.output(&["run"], &["--until-end"]);
+    assert_eq!(ran.code, Some(9), "{}", ran.error);
+    assert!(ran.error.contains(&format!("the id of topic {}", pipeline.input)), "{}", ran.error);
+}

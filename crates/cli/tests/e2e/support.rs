@@ -228,6 +228,9 @@ impl Drop for Running {
             // It may have ended already.
             let _ = child.kill();
             let _ = child.wait();
+            if std::thread::panicking() {
+                eprintln!("a process that ran meanwhile said:\n{}", self.said());
+            }
         }
     }
 }

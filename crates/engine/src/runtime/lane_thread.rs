@@ -39,7 +39,16 @@ pub(super) fn run_lane(context: &Context, control: &Arc<Control>, lane: u32) -> 
             Err(error) => return LaneEnd::Failed(error),
         };
         let watch = HoldWatch::new(context.until.clone().unwrap_or_default());
-        let runner = Runner { context, control, number: lane, started, watch, published: None };
+        let runner = Runner {
+            context,
+            control,
+            number: lane,
+            started,
+            watch,
+            told: Wish::Run,
+            actions: Vec::new(),
+            published: None,
+        };
         match runner.run() {
             Ok(Turn::Restart) => {}
             Ok(Turn::End(end)) => return end,
@@ -62,31 +71,45 @@ struct Runner<'a> {
     number: u32,
     started: Started,
     watch: HoldWatch,
+    /// What the lane knows of the wish.
+    told: Wish,
+    /// Room for what the lane wants done.
+    actions: Vec<Action>,
     published: Option<Instant>,
 }
 
 impl Runner<'_> {
     fn run(mut self) -> Result<Turn, RunError> {
+        let turn = self.turn();
+        match &turn {
+            // Nothing is under way when a lane has finished or is built anew, so the commit thread ends at once.
+            Ok(Turn::Restart | Turn::End(LaneEnd::Finished)) => {
+                self.publish(true);
+                self.started.commits.finish();
+            }
+            _ => self.publish(true),
+        }
+        if matches!(turn, Ok(Turn::End(LaneEnd::Finished))) {
+            self.context.monitor.update(self.number, |view| view.phase = Phase::Finished);
+        }
+        turn
+    }
+
+    /// Turns until there is a reason to end.
+    fn turn(&mut self) -> Result<Turn, RunError> {
         let mut fetched = Vec::new();
-        let mut actions = Vec::new();
         let (mut notice, mut backoff) = (Notice::default(), Backoff::default());
-        let mut told = Wish::Run;
         loop {
-            let wish = self.control.wish();
-            if wish > told {
-                told = wish;
-                self.started
-                    .lane
-                    .handle(if wish == Wish::Drain { Event::Drain } else { Event::Lost }, &mut actions);
-                if wish == Wish::Drop {
-                    return Ok(Turn::End(LaneEnd::Dropped));
-                }
+            if let Some(turn) = self.obey()? {
+                return Ok(turn);
             }
             if let Some(reply) = self.started.commits.reply() {
                 let event = reply.map_err(|error| self.failure("committing", error))?;
-                self.started.lane.handle(event, &mut actions);
+                if let Some(turn) = self.tell(event)? {
+                    return Ok(turn);
+                }
             }
-            match self.started.source.fetch(self.wait(told), &mut fetched) {
+            match self.started.source.fetch(self.wait(), &mut fetched) {
                 Ok(()) if fetched.is_empty() => {}
                 Ok(()) => {
                     notice.over(|| format!("lane {}: records are read again", self.number));
@@ -101,63 +124,67 @@ impl Runner<'_> {
             }
             for item in fetched.drain(..) {
                 self.watch.note(&item, Instant::now());
-                self.started.lane.handle(event(item), &mut actions);
-                // At once, so that a pause takes hold before more is read.
-                if let Some(turn) = self.act(&mut actions)? {
-                    return Ok(self.end(turn));
+                if let Some(turn) = self.tell(event(item))? {
+                    return Ok(turn);
                 }
             }
-            self.started.lane.handle(Event::Tick(now_ms()), &mut actions);
-            if let Some(turn) = self.act(&mut actions)? {
-                return Ok(self.end(turn));
+            if let Some(turn) = self.tell(Event::Tick(now_ms()))? {
+                return Ok(turn);
             }
             held(self.context, &mut self.watch)?;
-            self.publish(told, false);
+            self.publish(false);
         }
     }
 
-    fn wait(&self, told: Wish) -> Duration {
-        if self.started.commits.is_busy() || told > Wish::Run { WAIT_BUSY } else { WAIT_IDLE }
+    /// Does what the group or the process wants by now.
+    fn obey(&mut self) -> Result<Option<Turn>, RunError> {
+        let wish = self.control.wish();
+        if wish == self.told {
+            return Ok(None);
+        }
+        self.told = wish;
+        match wish {
+            Wish::Run => Ok(None),
+            Wish::Drain => self.tell(Event::Drain),
+            // What the lane would answer does not matter any more.
+            Wish::Drop => Ok(Some(Turn::End(LaneEnd::Dropped))),
+        }
     }
 
-    fn act(&mut self, actions: &mut Vec<Action>) -> Result<Option<Turn>, RunError> {
-        for action in actions.drain(..) {
-            match action {
-                Action::Commit(transaction) => self.started.commits.commit(transaction),
-                Action::Recover => self.started.commits.recover(),
-                Action::Pause(partition, pause) => {
-                    let paused = self.started.source.pause(partition, pause);
-                    paused.map_err(|error| RunError::Log {
-                        what: format!("lane {}: pausing", self.number),
-                        error,
-                    })?;
-                }
-                Action::Finished => return Ok(Some(Turn::End(LaneEnd::Finished))),
-                Action::Restart(reason) => {
-                    log::warn!("lane {}: goes back to its last commit: {reason}", self.number);
-                    return Ok(Some(Turn::Restart));
-                }
-                Action::Failed(error) => {
-                    return Ok(Some(Turn::End(LaneEnd::Failed(RunError::Lane { lane: self.number, error }))));
-                }
+    /// Tells the lane and does what it wants done, at once: so that a pause takes hold before more is read.
+    fn tell(&mut self, event: Event) -> Result<Option<Turn>, RunError> {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.started.lane.handle(event, &mut actions);
+        let turn = actions.drain(..).find_map(|action| self.act(action).transpose());
+        self.actions = actions;
+        turn.transpose()
+    }
+
+    fn wait(&self) -> Duration {
+        if self.started.commits.is_busy() || self.told > Wish::Run { WAIT_BUSY } else { WAIT_IDLE }
+    }
+
+    fn act(&mut self, action: Action) -> Result<Option<Turn>, RunError> {
+        match action {
+            Action::Commit(transaction) => self.started.commits.commit(transaction),
+            Action::Recover => self.started.commits.recover(),
+            Action::Pause(partition, pause) => {
+                let paused = self.started.source.pause(partition, pause);
+                paused.map_err(|error| self.failure("pausing a partition", error))?;
+            }
+            Action::Finished => return Ok(Some(Turn::End(LaneEnd::Finished))),
+            Action::Restart(reason) => {
+                log::warn!("lane {}: goes back to its last commit: {reason}", self.number);
+                return Ok(Some(Turn::Restart));
+            }
+            Action::Failed(error) => {
+                return Ok(Some(Turn::End(LaneEnd::Failed(RunError::Lane { lane: self.number, error }))));
             }
         }
         Ok(None)
     }
 
-    /// Nothing is under way when a lane has finished or is built anew, so the commit thread ends at once.
-    fn end(mut self, turn: Turn) -> Turn {
-        self.publish(Wish::Drain, true);
-        if matches!(turn, Turn::Restart | Turn::End(LaneEnd::Finished)) {
-            self.started.commits.finish();
-        }
-        if let Turn::End(LaneEnd::Finished) = turn {
-            self.context.monitor.update(self.number, |view| view.phase = Phase::Finished);
-        }
-        turn
-    }
-
-    fn publish(&mut self, told: Wish, now: bool) {
+    fn publish(&mut self, now: bool) {
         if !now && self.published.is_some_and(|published| published.elapsed() < PUBLISH_EVERY) {
             return;
         }
@@ -166,7 +193,7 @@ impl Runner<'_> {
         let (counters, gauges, report) = (lane.counters().clone(), lane.gauges(), lane.report());
         let (committed, is_restoring) = (lane.committed_offsets(), lane.is_restoring());
         self.context.monitor.update(self.number, |view| {
-            view.phase = Phase::of(told, is_restoring);
+            view.phase = Phase::of(self.told, is_restoring);
             view.counters = counters;
             view.gauges = gauges;
             view.report = Some(report);
