@@ -1,5 +1,7 @@
 //! The lane's promises, with the log in memory: order, equal bytes whatever happens, labels, bad records.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod support;
 
 use streamfold_engine::lane::{Event, LaneError};
