@@ -3,7 +3,7 @@
 //! A seed is a whole world: a pipeline with limits and intervals of its own, producers, some processes, and a Kafka
 //! that answers late, loses answers, aborts, fences and rebalances. Everything in it happens in an order that the seed
 //! alone decides, one action at a time, with crashes between any two of them. Lanes are the real ones; only what
-//! surrounds them is simulated. When the faults have stopped, everything must come to its end, and [`check`] looks at
+//! surrounds them is simulated. When the faults have stopped, everything must come to its end, and `check` looks at
 //! what is there.
 //!
 //! It is not: a test of the Kafka client or of the runtime's threads. Those run against a real broker.
