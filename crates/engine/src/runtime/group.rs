@@ -5,7 +5,7 @@ use super::control::{Control, Wish};
 use super::error::RunError;
 use super::lane_thread::{LaneEnd, run_lane};
 use super::monitor::Monitor;
-use super::patience::{Backoff, Notice, patiently};
+use super::patience::{Notice, patiently};
 use super::port::{LaneHandler, Membership};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use streamfold_flow::log::LogError;
 
 const POLL: Duration = Duration::from_millis(50);
+/// After an error of the membership. Short, since a client may have hundreds of them queued before what matters.
+const ERROR_PAUSE: Duration = Duration::from_millis(2);
 
 /// Runs the lanes that the group hands to this process, until `stop` is set, the end is reached, or one fails.
 pub fn run(context: &Arc<Context>, stop: &AtomicBool) -> Result<(), RunError> {
@@ -55,13 +57,13 @@ fn serve(
     membership: &mut dyn Membership,
     stop: &AtomicBool,
 ) -> Result<(), RunError> {
-    let (mut notice, mut backoff) = (Notice::default(), Backoff::default());
+    let mut notice = Notice::default();
     while !stop.load(Ordering::Relaxed) {
         match membership.poll(POLL) {
-            Ok(()) => backoff.reset(),
+            Ok(()) => {}
             Err(LogError::Unavailable(reason)) => {
                 notice.warn(|| format!("group {}: waiting for Kafka: {reason}", context.plan.group()));
-                std::thread::sleep(backoff.next());
+                std::thread::sleep(ERROR_PAUSE);
             }
             Err(error) => return Err(group_failed(error)),
         }
@@ -92,7 +94,7 @@ fn drain(context: &Context, lanes: &Lanes, membership: &mut dyn Membership) -> R
             return Err(failure.unwrap_or(RunError::ShutdownTimeout { lanes: left, timeout_ms }));
         }
         if membership.poll(POLL).is_err() {
-            std::thread::sleep(POLL);
+            std::thread::sleep(ERROR_PAUSE);
         }
     }
 }
@@ -258,7 +260,9 @@ impl LaneHandler for Lanes {
             table.has_finished |= slot.is_finished;
             self.monitor().count_lost();
             self.monitor().remove(lane);
-            log::warn!("lane {lane}: lost: the group has given it to another process");
+            log::warn!(
+                "lane {lane}: lost: the membership in the group has lapsed; who gets the lane folds again what was not committed"
+            );
         }
     }
 }

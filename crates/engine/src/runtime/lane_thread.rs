@@ -4,7 +4,7 @@ use super::control::{Control, Wish};
 use super::error::RunError;
 use super::hold::{HOLD_MAX, HoldWatch};
 use super::monitor::Phase;
-use super::patience::{Backoff, Notice};
+use super::patience::Notice;
 use super::start::{Started, Starter};
 use super::{Context, now_ms};
 use crate::lane::{Action, Event};
@@ -98,7 +98,7 @@ impl Runner<'_> {
     /// Turns until there is a reason to end.
     fn turn(&mut self) -> Result<Turn, RunError> {
         let mut fetched = Vec::new();
-        let (mut notice, mut backoff) = (Notice::default(), Backoff::default());
+        let mut notice = Notice::default();
         loop {
             if let Some(turn) = self.obey()? {
                 return Ok(turn);
@@ -111,14 +111,12 @@ impl Runner<'_> {
             }
             match self.started.source.fetch(self.wait(), &mut fetched) {
                 Ok(()) if fetched.is_empty() => {}
-                Ok(()) => {
-                    notice.over(|| format!("lane {}: records are read again", self.number));
-                    backoff.reset();
-                }
+                Ok(()) => notice.over(|| format!("lane {}: records are read again", self.number)),
                 Err(LogError::Unavailable(reason)) => {
                     notice.warn(|| format!("lane {}: waiting for Kafka: {reason}", self.number));
                     self.watch.reset(Instant::now());
-                    self.control.sleep(backoff.next(), Wish::Drop);
+                    // Short, since a client may have many of them queued before the next records.
+                    std::thread::sleep(WAIT_BUSY);
                 }
                 Err(error) => return Err(self.failure("reading its inputs", error)),
             }
