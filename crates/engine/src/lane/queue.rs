@@ -19,7 +19,8 @@ pub(super) struct Queue {
     pub(super) until: Option<i64>,
     /// The next offset to fold, so far.
     pub(super) next: i64,
-    /// `next` as the journal has it.
+    /// `next` as the journal has it: the position that belongs to the state at a cut, because a cut journals every
+    /// partition that was folded, and one that was not has not moved.
     pub(super) journaled: i64,
     /// Place in the journal record at hand.
     pub(super) place: Option<u32>,
@@ -75,12 +76,6 @@ impl Queue {
     /// The next offset to read if the process ended now: past markers where everything was folded.
     pub(super) fn next_to_commit(&self) -> i64 {
         if self.is_empty() { self.next.max(self.position) } else { self.next }
-    }
-
-    /// The position that belongs to the state at a cut: `journaled` is it, because a cut journals every partition that
-    /// was folded, and one that was not has not moved.
-    pub(super) fn journaled_position(&self) -> i64 {
-        self.journaled
     }
 
     /// The key by which heads are compared: event time, then input, then partition.

@@ -1,21 +1,25 @@
 //! The fold itself: `(state, record) -> (state, answers)`. Everything in here is state that a checkpoint keeps, or
 //! scratch memory; nothing knows of commits, queues or the log.
 
+mod labels;
+mod state;
+
+pub(super) use state::MODEL_BLOB;
+
 use super::answer::{Answers, Source};
 use super::chunk::{Chunk, Kind, Label};
 use super::classes::Classes;
 use super::event::LaneError;
 use super::stats::Counters;
-use super::waiting::{Entry, State, Target, Waiting};
-use crate::plan::{InputPlan, LabelPlan, LearnAt, OnTimeout, Plan, Role, SharedPlan, WhenFull};
+use super::waiting::{Target, Waiting};
+use crate::plan::{InputPlan, Plan, Role, SharedPlan};
 use std::collections::VecDeque;
 use streamfold_flow::Partition;
 use streamfold_flow::rows::{Field, Value};
-use streamfold_learn::baseline::{self, Baselines};
+use streamfold_learn::baseline::Baselines;
 use streamfold_learn::features::Row;
 use streamfold_learn::metrics::{Evaluator, Options};
 use streamfold_learn::model::AnyModel;
-use streamfold_learn::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
 /// The state of a lane.
 pub(super) struct Fold {
@@ -200,30 +204,6 @@ impl Fold {
         }
     }
 
-    fn take_back(&mut self, key: &[u8]) {
-        let mut chain = std::mem::take(&mut self.scratch.chain);
-        self.waiting.chain(key, &mut chain);
-        let mut taken = false;
-        for &slot in &chain {
-            match self.waiting.get(slot).map(|entry| entry.state) {
-                Some(State::Early(_)) => {
-                    self.waiting.remove(slot);
-                    taken = true;
-                }
-                Some(State::Event(Some(_))) => {
-                    self.waiting.set_state(slot, State::Event(None), true);
-                    taken = true;
-                }
-                _ => {}
-            }
-        }
-        self.scratch.chain = chain;
-        match taken {
-            true => self.counters.labels.taken_back += 1,
-            false => self.counters.labels.taken_back_late += 1,
-        }
-    }
-
     fn event(
         &mut self,
         plan: &Plan,
@@ -399,325 +379,6 @@ impl Fold {
             }
         }
     }
-
-    /// Keeps the event until its label comes; or learns at once from a label that came before it.
-    fn wait(
-        &mut self,
-        rule: &LabelPlan,
-        chunk: &Chunk,
-        row: usize,
-        source: Source<'_>,
-        time_ms: i64,
-        prediction: &Prediction,
-    ) -> Result<(), LaneError> {
-        let Some(key) = chunk.key(row, chunk.next()) else { return Ok(()) };
-        let features = chunk.features(row);
-        let deadline_ms = time_ms.saturating_add(rule.wait_ms);
-        let early = self.take_early(key);
-        let mut state = State::Event(None);
-        if let Some((target, label_time_ms)) = early {
-            self.counters.labels.matched += 1;
-            self.counters.labels.delay(label_time_ms.saturating_sub(time_ms));
-            state = State::Event(Some(target));
-            if rule.learn_at == LearnAt::Arrival {
-                let (scores, words) = self.scratch.lend();
-                self.learn(features, target, prediction.number(), &scores, &words, true);
-                self.scratch.give_back(scores, words);
-                state = State::Learnt(target);
-            }
-        }
-        let keep_words = !matches!(state, State::Learnt(_)) || rule.learn_changes;
-        let length = if keep_words { self.words_len(features, self.scratch.scores.len()) } else { 0 };
-        if !self.make_room(rule, key, length)? {
-            return Ok(());
-        }
-        let mut words = self.waiting.words();
-        if keep_words {
-            words.extend(features.numeric.iter().map(|number| number.to_bits()));
-            words.extend_from_slice(features.categories);
-            words.push(prediction.number().to_bits());
-            words.extend(self.scratch.scores.iter().map(|score| score.to_bits()));
-            words.extend(self.scratch.baselines.iter().map(|number| number.to_bits()));
-        }
-        debug_assert_eq!(words.len(), length, "{}", source.topic);
-        let classes = self.scratch.scores.len() as u32;
-        self.waiting.insert(key, time_ms, deadline_ms, state, words, classes);
-        Ok(())
-    }
-
-    /// Length of an entry's words: numeric features, categories, the number predicted, the scores of the classes, the
-    /// baselines.
-    fn words_len(&self, features: Row<'_>, classes: usize) -> usize {
-        features.numeric.len()
-            + features.categories.len()
-            + 1
-            + classes
-            + baseline::words(self.plan.task, classes)
-    }
-
-    fn take_early(&mut self, key: &[u8]) -> Option<(Target, i64)> {
-        let mut chain = std::mem::take(&mut self.scratch.chain);
-        self.waiting.chain(key, &mut chain);
-        let early = chain.iter().find_map(|&slot| match self.waiting.get(slot)?.state {
-            State::Early(target) => Some((slot, target)),
-            _ => None,
-        });
-        self.scratch.chain = chain;
-        let (slot, target) = early?;
-        self.waiting.remove(slot).map(|entry| (target, entry.time_ms))
-    }
-
-    /// Makes room for one more entry as the plan says; false: there is none and the entry is not kept.
-    fn make_room(&mut self, rule: &LabelPlan, key: &[u8], words: usize) -> Result<bool, LaneError> {
-        while self.waiting.is_full(key, words, rule.waiting_rows_max, rule.waiting_bytes_max) {
-            match rule.when_full {
-                WhenFull::ExpireOldest => match self.waiting.pop() {
-                    Some(entry) => {
-                        self.counters.labels.overflowed += 1;
-                        self.settle(entry);
-                    }
-                    None => return Ok(false),
-                },
-                WhenFull::DropNewest => {
-                    self.counters.labels.overflowed += 1;
-                    return Ok(false);
-                }
-                WhenFull::Stop => {
-                    return Err(LaneError::WaitingFull {
-                        rows: self.waiting.len(),
-                        bytes: self.waiting.size_bytes(),
-                    });
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    /// An entry's wait is over.
-    fn settle(&mut self, entry: Entry) {
-        let target = match entry.state {
-            State::Event(Some(target)) => Some(target),
-            State::Event(None) => {
-                self.counters.labels.timed_out += 1;
-                self.timeout_target()
-            }
-            State::Early(_) => {
-                self.counters.labels.unmatched += 1;
-                None
-            }
-            State::Learnt(_) => None,
-        };
-        if let Some(target) = target {
-            self.learn_entry(&entry.words, entry.classes as usize, target, true);
-        }
-        self.waiting.recycle(entry.words);
-    }
-
-    fn timeout_target(&mut self) -> Option<Target> {
-        let plan = self.plan.clone();
-        match plan.label.as_ref().map(|label| &label.on_timeout)? {
-            OnTimeout::Drop => None,
-            OnTimeout::Number(number) => Some(Target::Number(*number)),
-            OnTimeout::Class(name) => self.classes.index(name).map(Target::Class),
-        }
-    }
-
-    /// Learns from what was kept at prediction.
-    fn learn_entry(&mut self, words: &[u64], classes: usize, target: Target, score: bool) {
-        let (n, m) = (self.plan.features.numeric.len(), self.plan.features.categories.len());
-        if words.len() != n + m + 1 + classes + baseline::words(self.plan.task, classes) {
-            return;
-        }
-        let mut numeric = std::mem::take(&mut self.scratch.numeric);
-        numeric.clear();
-        numeric.extend(words[..n].iter().map(|word| f64::from_bits(*word)));
-        let number = f64::from_bits(words[n + m]);
-        let (mut scores, mut baselines) = self.scratch.lend();
-        scores.clear();
-        baselines.clear();
-        let rest = words[n + m + 1..].iter().map(|word| f64::from_bits(*word));
-        for (place, value) in rest.enumerate() {
-            if place < classes { &mut scores } else { &mut baselines }.push(value);
-        }
-        let features = Row { numeric: &numeric, categories: &words[n..n + m], sparse: &[] };
-        self.learn(features, target, number, &scores, &baselines, score);
-        self.scratch.give_back(scores, baselines);
-        self.scratch.numeric = numeric;
-    }
-
-    /// A label that came on its own topic.
-    fn label(
-        &mut self,
-        plan: &Plan,
-        source: Source<'_>,
-        chunk: &Chunk,
-        row: usize,
-        time_ms: i64,
-    ) -> Result<(), LaneError> {
-        let Some(rule) = &plan.label else { return Ok(()) };
-        let label = chunk.label(row);
-        if let Label::Class(name) = label
-            && !self.classes.has_room_for(name)
-        {
-            return self.too_many_classes(source, name);
-        }
-        self.good();
-        let (Some(key), Some(target)) = (chunk.key(row, chunk.next()), self.target(label)) else {
-            return Ok(());
-        };
-        let mut chain = std::mem::take(&mut self.scratch.chain);
-        self.waiting.chain(key, &mut chain);
-        let mut found = false;
-        for &slot in &chain {
-            found |= self.label_event(rule, slot, target, time_ms);
-        }
-        if !found {
-            let last = chain.last().copied();
-            self.label_again(rule, last, key, target, time_ms)?;
-        }
-        self.scratch.chain = chain;
-        Ok(())
-    }
-
-    /// Gives the label to an event that waits; false: the entry is none.
-    fn label_event(&mut self, rule: &LabelPlan, slot: u32, target: Target, time_ms: i64) -> bool {
-        let Some(entry) = self.waiting.get(slot) else { return false };
-        let State::Event(before) = entry.state else { return false };
-        let delay_ms = time_ms.saturating_sub(entry.time_ms);
-        match before {
-            None => {
-                self.counters.labels.matched += 1;
-                self.counters.labels.delay(delay_ms);
-            }
-            Some(before) if before == target => self.counters.labels.duplicate += 1,
-            Some(_) => self.counters.labels.changed += 1,
-        }
-        match rule.learn_at {
-            LearnAt::WaitOver => self.waiting.set_state(slot, State::Event(Some(target)), true),
-            LearnAt::Arrival => {
-                let (words, classes) = (entry.words.clone(), entry.classes as usize);
-                self.waiting.set_state(slot, State::Learnt(target), rule.learn_changes);
-                self.learn_entry(&words, classes, target, true);
-                self.waiting.recycle(words);
-            }
-        }
-        true
-    }
-
-    /// A label for which no event waits: a second one, or an early one.
-    fn label_again(
-        &mut self,
-        rule: &LabelPlan,
-        last: Option<u32>,
-        key: &[u8],
-        target: Target,
-        time_ms: i64,
-    ) -> Result<(), LaneError> {
-        let entry = last.and_then(|slot| self.waiting.get(slot).map(|entry| (slot, entry)));
-        match entry.map(|(slot, entry)| (slot, entry.state)) {
-            Some((_, State::Learnt(before) | State::Early(before))) if before == target => {
-                self.counters.labels.duplicate += 1;
-            }
-            Some((slot, State::Early(_))) => {
-                self.counters.labels.changed += 1;
-                self.waiting.set_state(slot, State::Early(target), true);
-            }
-            Some((slot, State::Learnt(_))) => {
-                self.counters.labels.changed += 1;
-                if rule.learn_changes {
-                    let words = entry.map(|(_, entry)| (entry.words.clone(), entry.classes as usize));
-                    self.waiting.set_state(slot, State::Learnt(target), true);
-                    if let Some((words, classes)) = words {
-                        self.learn_entry(&words, classes, target, false);
-                    }
-                }
-            }
-            _ => {
-                if self.make_room(rule, key, 0)? {
-                    self.counters.labels.early += 1;
-                    let deadline_ms = time_ms.saturating_add(rule.wait_ms);
-                    self.waiting.insert(key, time_ms, deadline_ms, State::Early(target), Vec::new(), 0);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The state as named blobs, in a fixed order; the model's is named [`MODEL_BLOB`].
-    pub(super) fn save(&self) -> Vec<crate::checkpoint::Blob> {
-        let mut core = Writer::new();
-        core.version(1);
-        core.signed(self.stream_time_ms);
-        core.unsigned(self.folded);
-        core.unsigned(self.learnt);
-        core.unsigned(self.scored);
-        core.unsigned(self.waiting.sequence());
-        core.unsigned(self.bad_window.records.len() as u64);
-        for bad in &self.bad_window.records {
-            core.boolean(*bad);
-        }
-        self.classes.save(&mut core);
-        self.baselines.save(&mut core);
-        let mut evaluator = Writer::new();
-        self.evaluator.save(&mut evaluator);
-        let mut model = Writer::new();
-        self.model.snapshot().save(&mut model);
-        let mut blobs = vec![
-            ("core".to_owned(), core.into_bytes()),
-            ("metrics".to_owned(), evaluator.into_bytes()),
-            (MODEL_BLOB.to_owned(), model.into_bytes()),
-        ];
-        blobs.extend(
-            self.waiting.save().into_iter().map(|(group, bytes)| (format!("waiting/{group}"), bytes)),
-        );
-        blobs
-    }
-
-    /// Loads what [`Fold::save`] gave.
-    pub(super) fn load(&mut self, blobs: &[crate::checkpoint::Blob]) -> Result<(), SnapshotError> {
-        for (name, bytes) in blobs {
-            match name.as_str() {
-                "core" => self.load_core(bytes)?,
-                "metrics" => load_whole("metrics", bytes, &mut self.evaluator)?,
-                MODEL_BLOB => load_whole("model", bytes, self.model.snapshot_mut())?,
-                name if name.starts_with("waiting/") => self.waiting.load_group(bytes)?,
-                other => {
-                    return Err(SnapshotError::Invalid {
-                        part: "checkpoint",
-                        reason: format!("{other} is no blob that this build knows"),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn load_core(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let mut from = Reader::new("lane", bytes);
-        from.version(1)?;
-        self.stream_time_ms = from.signed()?;
-        self.folded = from.unsigned()?;
-        self.learnt = from.unsigned()?;
-        self.scored = from.unsigned()?;
-        self.waiting.reset(from.unsigned()?);
-        self.bad_window = BadWindow::default();
-        for _ in 0..from.length(1)? {
-            let bad = from.boolean()?;
-            self.bad_window.push(bad, self.plan.dead_letters.window_records);
-        }
-        self.classes.load(&mut from)?;
-        self.baselines.load(&mut from)?;
-        from.finish()
-    }
-}
-
-/// Name of the model's blob.
-pub(super) const MODEL_BLOB: &str = "model";
-
-fn load_whole(part: &'static str, bytes: &[u8], into: &mut dyn Snapshot) -> Result<(), SnapshotError> {
-    let mut from = Reader::new(part, bytes);
-    into.load(&mut from)?;
-    from.finish()
 }
 
 /// What the model said; the scores of classes lie in the scratch memory.
