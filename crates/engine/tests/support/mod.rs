@@ -267,37 +267,39 @@ impl Setup {
         }
     }
 
-    pub fn lane(&self, run_id: u64, until: Option<BTreeMap<Partition, i64>>) -> Lane {
-        let plan = self.plan();
+    pub fn parts(&self) -> Parts {
         let model = match self.classes {
             true => AnyModel::Classifier(Box::new(Shares::default())),
             false => AnyModel::Regressor(Box::new(Slope::default())),
         };
         let decoder = || -> Box<dyn Decode> { Box::new(Lines { classes: self.classes }) };
-        let parts = Parts {
-            decoders: plan.inputs.iter().map(|_| decoder()).collect(),
+        Parts {
+            decoders: self.plan().inputs.iter().map(|_| decoder()).collect(),
             encoder: Box::new(Plain),
             metrics_encoder: Box::new(Plain),
             model,
+        }
+    }
+
+    pub fn topics(&self) -> Vec<TopicIdentity> {
+        let identity = |input: &InputPlan| TopicIdentity {
+            name: input.topic.clone(),
+            topic_id: "id".into(),
+            partitions: self.partitions,
         };
-        let topics = plan
-            .inputs
-            .iter()
-            .map(|input| TopicIdentity {
-                name: input.topic.clone(),
-                topic_id: "id".into(),
-                partitions: self.partitions,
-            })
-            .collect();
+        self.plan().inputs.iter().map(identity).collect()
+    }
+
+    pub fn lane(&self, run_id: u64, until: Option<BTreeMap<Partition, i64>>) -> Lane {
         let identity = Identity {
             cluster_id: "cluster".into(),
-            topics,
+            topics: self.topics(),
             prediction_partitions: Some(self.partitions),
             lane: 0,
             generation: 1,
             run_id,
         };
-        Lane::new(Arc::new(plan), parts, identity, until)
+        Lane::new(Arc::new(self.plan()), self.parts(), identity, until)
     }
 
     pub fn partitions(&self) -> Vec<Partition> {
@@ -349,7 +351,7 @@ impl Log {
         records.push(Stored { offset, timestamp_ms: 1_000, key, value });
     }
 
-    fn apply(&mut self, transaction: &Transaction) {
+    pub fn apply(&mut self, transaction: &Transaction) {
         assert!(!transaction.offsets.is_empty(), "a transaction without offsets is not fenced");
         self.journal.push(transaction.journal.clone());
         self.state.extend(transaction.state.iter().cloned());
@@ -368,7 +370,7 @@ impl Log {
         predictions.map(|w| (w.source.clone().unwrap(), w.value.clone().unwrap())).collect()
     }
 
-    fn end(&self, partition: Partition) -> i64 {
+    pub fn end(&self, partition: Partition) -> i64 {
         self.inputs.get(&partition).and_then(|records| records.last()).map_or(0, |last| last.offset + 1)
     }
 
