@@ -179,7 +179,7 @@ impl Commit {
         if rest.is_empty() {
             return Ok(Step::Offsets);
         }
-        let some = around.random.scaled(1, 50) as usize;
+        let some = around.random.scaled(1, 200) as usize;
         let place = Place { topic: Topic::State, partition: self.lane };
         for (key, value) in rest.iter().take(some) {
             let mut value = value.clone();

@@ -237,12 +237,12 @@ fn limits(random: &mut Random) -> Limits {
     Limits {
         queue_bytes_max: if tiny { random.scaled(1, 20_000) as usize } else { 10_000_000 },
         pending_bytes_max: if random.per_mille(500) {
-            random.scaled(200, 5_000) as usize
+            random.scaled(500, 5_000) as usize
         } else {
             10_000_000
         },
         checkpoint_bytes_per_commit_max: random.scaled(500, 20_000) as usize,
-        checkpoint_part_bytes_max: random.scaled(16, 5_000) as usize,
+        checkpoint_part_bytes_max: random.scaled(64, 5_000) as usize,
     }
 }
 

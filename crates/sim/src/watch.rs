@@ -26,8 +26,9 @@ pub struct Watch {
 
 /// On top of a bound comes the block that fills a queue, at most so much for each of its records.
 const RECORD_BYTES_MAX: usize = 2000;
-/// On top of a bound come the answers to one record: metrics among them, for every event whose wait it ends.
-const ANSWERS_BYTES_MAX: usize = 200_000;
+/// On top of a bound come the answers to one record: metrics among them, at most so large, for every event whose wait
+/// it ends.
+const METRICS_BYTES_MAX: usize = 3000;
 
 impl Watch {
     /// Notes that something is wrong.
@@ -40,13 +41,14 @@ impl Watch {
         let (gauges, plan) = (lane.gauges(), &scenario.plan);
         let fetch_bytes_max = scenario.weather.fetch_records_max as usize * RECORD_BYTES_MAX;
         let queues = lane.positions().len();
+        let metrics_max = 2 + scenario.traffic.events / plan.metrics.every_events.max(1) as usize;
         let label = plan.label.as_ref();
         let bounds = [
             ("queue bytes", gauges.queue_bytes, plan.limits.queue_bytes_max + queues * fetch_bytes_max),
             (
                 "pending bytes",
                 gauges.pending_bytes,
-                plan.limits.pending_bytes_max.saturating_add(ANSWERS_BYTES_MAX),
+                plan.limits.pending_bytes_max + metrics_max * METRICS_BYTES_MAX,
             ),
             ("waiting rows", gauges.waiting_rows, label.map_or(0, |label| label.waiting_rows_max)),
             ("waiting bytes", gauges.waiting_bytes, label.map_or(0, |label| label.waiting_bytes_max)),

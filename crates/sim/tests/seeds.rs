@@ -23,7 +23,7 @@ fn a_seed_is_the_same_world_each_time() {
 fn every_planted_fault_is_found() {
     for (name, fault) in Fault::NAMES {
         let options = Options { fault: Some(*fault) };
-        let found = (0..100).find_map(|seed| run_seed(seed, &options).err());
+        let found = (0..300).find_map(|seed| run_seed(seed, &options).err());
         let failure = found.unwrap_or_else(|| panic!("nobody noticed {name}"));
         assert!(
             !failure.trace.is_empty() && !failure.what.contains("not deterministic"),
