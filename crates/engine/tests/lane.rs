@@ -253,6 +253,24 @@ fn a_full_table_does_as_it_is_told() {
 }
 
 #[test]
+fn giving_up_the_oldest_event_leaves_the_prediction_of_the_newest_alone() {
+    let mut setup = Setup { classes: true, ..Setup::joined() };
+    setup.label.on_timeout = OnTimeout::Class("n".into());
+    setup.label.waiting_rows_max = 1;
+    let mut log = Log::default();
+    for (i, key) in ["a", "b", "c", "d"].iter().enumerate() {
+        log.event(EVENTS, &format!("{},{key},1,", 1000 + i));
+    }
+    log.event(LABELS, "1010,d,,y");
+    let until = log.until_end(&setup);
+    let mut driver = Driver::new(&setup, &log, 1, Some(until));
+    driver.run(&mut log, 1).unwrap();
+    // Three are given up and learnt; the label of the last finds it. The first was predicted when no class was known.
+    assert_eq!((driver.lane.counters().labels.overflowed, driver.lane.counters().learnt), (3, 4));
+    assert_eq!((driver.lane.report().scored, driver.lane.report().skipped), (2, 2));
+}
+
+#[test]
 fn while_inputs_are_idle_stream_time_follows_the_clock_and_the_journal_keeps_it() {
     let mut setup = Setup::joined();
     setup.label.on_timeout = OnTimeout::Number(3.0);

@@ -40,7 +40,6 @@ impl Fold {
         rule: &LabelPlan,
         chunk: &Chunk,
         row: usize,
-        source: Source<'_>,
         time_ms: i64,
         prediction: &Prediction,
     ) -> Result<(), LaneError> {
@@ -61,10 +60,7 @@ impl Fold {
             }
         }
         let keep_words = !matches!(state, State::Learnt(_)) || rule.learn_changes;
-        let length = if keep_words { self.words_len(features, self.scratch.scores.len()) } else { 0 };
-        if !self.make_room(rule, key, length)? {
-            return Ok(());
-        }
+        // Before room is made: what is given up for it is learnt, with the same scratch memory.
         let mut words = self.waiting.words();
         if keep_words {
             words.extend(features.numeric.iter().map(|number| number.to_bits()));
@@ -73,20 +69,13 @@ impl Fold {
             words.extend(self.scratch.scores.iter().map(|score| score.to_bits()));
             words.extend(self.scratch.baselines.iter().map(|number| number.to_bits()));
         }
-        debug_assert_eq!(words.len(), length, "{}", source.topic);
         let classes = self.scratch.scores.len() as u32;
-        self.waiting.insert(key, time_ms, deadline_ms, state, words, classes);
+        if self.make_room(rule, key, words.len())? {
+            self.waiting.insert(key, time_ms, deadline_ms, state, words, classes);
+        } else {
+            self.waiting.recycle(words);
+        }
         Ok(())
-    }
-
-    /// Length of an entry's words: numeric features, categories, the number predicted, the scores of the classes, the
-    /// baselines.
-    fn words_len(&self, features: Row<'_>, classes: usize) -> usize {
-        features.numeric.len()
-            + features.categories.len()
-            + 1
-            + classes
-            + baseline::words(self.plan.task, classes)
     }
 
     fn take_early(&mut self, key: &[u8]) -> Option<(Target, i64)> {

@@ -236,7 +236,7 @@ impl Fold {
         }
         let Some(rule) = &plan.label else { return Ok(()) };
         if rule.joined {
-            return self.wait(rule, chunk, row, source, time_ms, &prediction);
+            return self.wait(rule, chunk, row, time_ms, &prediction);
         }
         match self.target(label) {
             Some(target) => {
