@@ -142,5 +142,5 @@ fn report(failure: &Failure, fault: Option<&str>) {
     }
     let planted = fault.map(|name| format!(" --fault {name}")).unwrap_or_default();
     println!("\nseed {} failed: {}", failure.seed, failure.what);
-    println!("again: cargo run -p streamfold-sim --release -- --seed {}{planted}", failure.seed);
+    println!("again: cargo xtask sim --seed {}{planted}", failure.seed);
 }
