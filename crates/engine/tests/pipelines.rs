@@ -8,32 +8,11 @@ use streamfold_engine::plan::{self, Catalog, CatalogFormat, Plan};
 use streamfold_formats::FORMATS;
 
 fn catalog() -> Catalog {
-    let [json, csv] = [0, 1].map(|place| &FORMATS[place]);
-    let options = |place: usize| FORMATS[place].options.iter().map(|option| option.name).collect();
-    Catalog {
-        formats: vec![
-            CatalogFormat {
-                name: json.name,
-                options: options(0),
-                decoder: |schema, given| {
-                    (FORMATS[0].decoder)(schema, given).map_err(|error| error.to_string())
-                },
-                encoder: |columns, given| {
-                    (FORMATS[0].encoder)(columns, given).map_err(|error| error.to_string())
-                },
-            },
-            CatalogFormat {
-                name: csv.name,
-                options: options(1),
-                decoder: |schema, given| {
-                    (FORMATS[1].decoder)(schema, given).map_err(|error| error.to_string())
-                },
-                encoder: |columns, given| {
-                    (FORMATS[1].encoder)(columns, given).map_err(|error| error.to_string())
-                },
-            },
-        ],
-    }
+    let formats = FORMATS.iter().map(|entry| {
+        let options = entry.options.iter().map(|option| option.name);
+        CatalogFormat::new(entry.name, options, entry.decoder, entry.encoder)
+    });
+    Catalog { formats: formats.collect() }
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {

@@ -4,23 +4,11 @@ use crate::scenario::Scenario;
 use streamfold_engine::journal::TopicIdentity;
 use streamfold_engine::lane::Identity;
 use streamfold_engine::plan::{Catalog, CatalogFormat, Parts, Plan};
-use streamfold_flow::rows::{Decode, Encode};
-use streamfold_flow::schema::RowSchema;
 use streamfold_formats::json;
-
-type Options = [(String, String)];
-
-fn decoder(schema: &RowSchema, options: &Options) -> Result<Box<dyn Decode>, String> {
-    (json::ENTRY.decoder)(schema, options).map_err(|error| error.to_string())
-}
-
-fn encoder(columns: &[String], options: &Options) -> Result<Box<dyn Encode>, String> {
-    (json::ENTRY.encoder)(columns, options).map_err(|error| error.to_string())
-}
 
 /// Decoders, encoders and the model, fresh.
 pub fn parts(plan: &Plan) -> Result<Parts, String> {
-    let json = CatalogFormat { name: "json", options: Vec::new(), decoder, encoder };
+    let json = CatalogFormat::new(json::ENTRY.name, [], json::ENTRY.decoder, json::ENTRY.encoder);
     plan.parts(&Catalog { formats: vec![json] })
 }
 

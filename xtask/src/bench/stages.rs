@@ -212,16 +212,6 @@ fn parts(plan: &Plan, catalog: &Catalog) -> anyhow::Result<plan::Parts> {
 
 /// The one format that is needed.
 fn catalog() -> Catalog {
-    Catalog {
-        formats: vec![CatalogFormat {
-            name: json::ENTRY.name,
-            options: Vec::new(),
-            decoder: |schema, options| {
-                (json::ENTRY.decoder)(schema, options).map_err(|error| error.to_string())
-            },
-            encoder: |columns, options| {
-                (json::ENTRY.encoder)(columns, options).map_err(|error| error.to_string())
-            },
-        }],
-    }
+    let json = CatalogFormat::new(json::ENTRY.name, [], json::ENTRY.decoder, json::ENTRY.encoder);
+    Catalog { formats: vec![json] }
 }

@@ -24,6 +24,7 @@ pub use meaning::{diff_meaning, meaning_from_text, meaning_to_text};
 pub use topics::{OutputTopics, TopicName};
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use streamfold_flow::rows::{Decode, Encode};
 use streamfold_flow::schema::RowSchema;
@@ -209,16 +210,13 @@ pub struct LabelPlan {
     pub when_full: WhenFull,
 }
 
-/// A transformer in front of the model.
-pub type PreparePlan = NamedParameters;
-
 /// The model and what prepares its features.
 #[derive(Clone, Debug)]
 pub struct ModelPlan {
     /// The model.
     pub model: NamedParameters,
     /// Transformers, in their order, before it.
-    pub prepare: Vec<PreparePlan>,
+    pub prepare: Vec<NamedParameters>,
 }
 
 /// A registry entry by name, with parameters as the file gives them; checked, defaults not filled in.
@@ -337,22 +335,46 @@ pub struct Parts {
     pub model: AnyModel,
 }
 
+/// Options of a format, as the file gives them.
+type FormatOptions = [(String, String)];
 /// Builds a decoder for these fields with these options, or says what is wrong with the options.
-pub type DecoderBuilder = fn(&RowSchema, &[(String, String)]) -> Result<Box<dyn Decode>, String>;
+type DecoderBuilder = dyn Fn(&RowSchema, &FormatOptions) -> Result<Box<dyn Decode>, String> + Send + Sync;
 /// Builds an encoder with these options for records of these columns, or says what is wrong with the options.
-pub type EncoderBuilder = fn(&[String], &[(String, String)]) -> Result<Box<dyn Encode>, String>;
+type EncoderBuilder = dyn Fn(&[String], &FormatOptions) -> Result<Box<dyn Encode>, String> + Send + Sync;
 
 /// A format that pipelines can name.
 #[derive(Clone)]
 pub struct CatalogFormat {
+    name: &'static str,
+    options: Vec<&'static str>,
+    decoder: Arc<DecoderBuilder>,
+    encoder: Arc<EncoderBuilder>,
+}
+
+impl CatalogFormat {
+    /// A format by its name, the names of its options, and what builds its decoders and encoders.
+    pub fn new<E: Display>(
+        name: &'static str,
+        options: impl IntoIterator<Item = &'static str>,
+        decoder: impl Fn(&RowSchema, &FormatOptions) -> Result<Box<dyn Decode>, E> + Send + Sync + 'static,
+        encoder: impl Fn(&[String], &FormatOptions) -> Result<Box<dyn Encode>, E> + Send + Sync + 'static,
+    ) -> Self {
+        CatalogFormat {
+            name,
+            options: options.into_iter().collect(),
+            decoder: Arc::new(move |schema, options| {
+                decoder(schema, options).map_err(|error| error.to_string())
+            }),
+            encoder: Arc::new(move |columns, options| {
+                encoder(columns, options).map_err(|error| error.to_string())
+            }),
+        }
+    }
+
     /// Its name.
-    pub name: &'static str,
-    /// Names of its options.
-    pub options: Vec<&'static str>,
-    /// Builds a decoder.
-    pub decoder: DecoderBuilder,
-    /// Builds an encoder.
-    pub encoder: EncoderBuilder,
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 /// What pipelines can name: the one place where registries meet. The binary fills it.
