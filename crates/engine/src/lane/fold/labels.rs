@@ -53,9 +53,7 @@ impl Fold {
             self.counters.labels.delay(label_time_ms.saturating_sub(time_ms));
             state = State::Event(Some(target));
             if rule.learn_at == LearnAt::Arrival {
-                let (scores, words) = self.scratch.lend();
-                self.learn(features, target, prediction.number(), &scores, &words, true);
-                self.scratch.give_back(scores, words);
+                self.learn_at_once(features, target, prediction);
                 state = State::Learnt(target);
             }
         }

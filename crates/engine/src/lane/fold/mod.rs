@@ -36,7 +36,6 @@ pub(super) struct Fold {
     pub(super) stream_time_ms: i64,
     /// Records folded.
     pub(super) folded: u64,
-    learnt: u64,
     /// Events scored since the last record of metrics.
     scored: u64,
     pub(super) answers: Answers,
@@ -102,7 +101,6 @@ impl Fold {
             bad_window: BadWindow::default(),
             stream_time_ms: i64::MIN,
             folded: 0,
-            learnt: 0,
             scored: 0,
             answers,
             emit: true,
@@ -240,9 +238,7 @@ impl Fold {
         }
         match self.target(label) {
             Some(target) => {
-                let (scores, words) = self.scratch.lend();
-                self.learn(features, target, prediction.number(), &scores, &words, true);
-                self.scratch.give_back(scores, words);
+                self.learn_at_once(features, target, &prediction);
             }
             None => self.counters.unlabelled += 1,
         }
@@ -334,6 +330,13 @@ impl Fold {
         self.answers.prediction(source, partitions, self.folded, &fields[..length]);
     }
 
+    /// Scores and learns an event whose prediction still lies in the scratch memory.
+    fn learn_at_once(&mut self, features: Row<'_>, target: Target, prediction: &Prediction) {
+        let (scores, baselines) = self.scratch.lend();
+        self.learn(features, target, prediction.number(), &scores, &baselines, true);
+        self.scratch.give_back(scores, baselines);
+    }
+
     /// Scores (if it was not scored before) and learns.
     fn learn(
         &mut self,
@@ -368,7 +371,6 @@ impl Fold {
     }
 
     fn count_learnt(&mut self) {
-        self.learnt += 1;
         self.counters.learnt += 1;
         self.scored += 1;
         if self.scored >= self.plan.metrics.every_events {

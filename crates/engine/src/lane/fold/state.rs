@@ -14,7 +14,6 @@ impl Fold {
         core.version(1);
         core.signed(self.stream_time_ms);
         core.unsigned(self.folded);
-        core.unsigned(self.learnt);
         core.unsigned(self.scored);
         core.unsigned(self.waiting.sequence());
         core.unsigned(self.bad_window.records.len() as u64);
@@ -62,7 +61,6 @@ impl Fold {
         from.version(1)?;
         self.stream_time_ms = from.signed()?;
         self.folded = from.unsigned()?;
-        self.learnt = from.unsigned()?;
         self.scored = from.unsigned()?;
         self.waiting.reset(from.unsigned()?);
         self.bad_window = BadWindow::default();
