@@ -4,10 +4,89 @@
 //! take missing and infinite features, never panic on any row of their schema, and change nothing in `predict`.
 
 use crate::features::{Row, RowBuffer, Schema};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
+
+/// What every model has, whatever its task.
+pub trait Model: Snapshot + Send {
+    /// Bytes of memory that the state takes now, heap included, to some ten per cent.
+    fn memory_bytes(&self) -> usize;
+    /// The model in words, for people: its weights, trees or centres by the names of the features. Plain text, a
+    /// line each, bounded in length (the largest parts first). `schema` is the one that it was built for.
+    fn dump(&self, schema: &Schema, out: &mut String);
+    /// How it explains a prediction, where it can.
+    fn as_explain(&self) -> Option<&dyn Explain> {
+        None
+    }
+    /// How it is merged with others of its kind, where mathematics allows it.
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        None
+    }
+}
+
+/// What each feature of a row contributed to one output of a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contributions {
+    /// The output without any feature.
+    pub base: f64,
+    /// One for each number in [`Row::numeric`].
+    pub numeric: Vec<f64>,
+    /// One for each category in [`Row::categories`].
+    pub categories: Vec<f64>,
+    /// One for each pair in [`Row::sparse`].
+    pub sparse: Vec<f64>,
+}
+
+impl Contributions {
+    /// Zero for every feature of the row.
+    pub fn clear(&mut self, row: Row<'_>) {
+        self.base = 0.0;
+        for (values, length) in [
+            (&mut self.numeric, row.numeric.len()),
+            (&mut self.categories, row.categories.len()),
+            (&mut self.sparse, row.sparse.len()),
+        ] {
+            values.clear();
+            values.resize(length, 0.0);
+        }
+    }
+
+    /// Turns the sign of everything.
+    pub fn negate(&mut self) {
+        self.base = -self.base;
+        let parts = self.numeric.iter_mut().chain(&mut self.categories).chain(&mut self.sparse);
+        parts.for_each(|part| *part = -*part);
+    }
+
+    /// The base and all contributions: the output that is explained.
+    pub fn sum(&self) -> f64 {
+        let parts = self.numeric.iter().chain(&self.categories).chain(&self.sparse);
+        self.base + parts.sum::<f64>()
+    }
+}
+
+/// A model that says what each feature contributed to a prediction.
+pub trait Explain {
+    /// Writes the contributions into `out`. Their [sum](Contributions::sum) is, to rounding, the number that a
+    /// regressor predicts. For a classifier it is the score of `class` on the scale that its documentation names:
+    /// log-odds for logistic and softmax regression, probability for trees. A regressor does not look at `class`.
+    fn explain(&self, row: Row<'_>, class: usize, out: &mut Contributions);
+}
+
+/// A model that learns in several places at once: `global' = merge(global, change)`.
+///
+/// All copies start from one state, each learns its own events, and publishes what it has learnt as a *change*. All
+/// adopt all changes in one order, and so arrive at the same bits; nothing but that order matters. A change names
+/// features by a hash of their name, never by place.
+pub trait Merge {
+    /// Writes what was learnt since `base`, the state that all copies have in common. An error where `base` is not a
+    /// state of this model.
+    fn change(&self, base: &mut Reader<'_>, out: &mut Writer) -> Result<(), SnapshotError>;
+    /// Adopts a change. After an error the state is what it was.
+    fn merge(&mut self, change: &mut Reader<'_>) -> Result<(), SnapshotError>;
+}
 
 /// Predicts a number.
-pub trait Regressor: Snapshot + Send {
+pub trait Regressor: Model {
     /// The prediction; finite.
     fn predict(&self, row: Row<'_>) -> f64;
     /// Learns that `target` was right. `weight` is the importance of the event (1 is usual); a target that is not
@@ -16,7 +95,7 @@ pub trait Regressor: Snapshot + Send {
 }
 
 /// Predicts one of a number of classes, which are numbered from 0 in the order in which they were first seen.
-pub trait Classifier: Snapshot + Send {
+pub trait Classifier: Model {
     /// Writes the probability of each class into `scores`, whose length is the number of classes known to the
     /// caller (it grows; a class that the model has not seen has probability 0 or a prior). They are finite, not
     /// negative, and sum to 1 where there is a class.
@@ -37,7 +116,7 @@ pub struct Assignment {
 }
 
 /// Finds the cluster that an event belongs to.
-pub trait Clusterer: Snapshot + Send {
+pub trait Clusterer: Model {
     /// The nearest cluster.
     fn predict(&self, row: Row<'_>) -> Assignment;
     /// Moves the clusters towards the event.
@@ -50,6 +129,8 @@ pub trait Transformer: Snapshot + Send {
     fn output(&self) -> &Schema;
     /// Writes the prepared row into `out`, which it clears first. Uses what was learnt so far, changes nothing.
     fn transform(&self, row: Row<'_>, out: &mut RowBuffer);
+    /// Bytes of memory that the state takes now, heap included, to some ten per cent.
+    fn memory_bytes(&self) -> usize;
     /// Learns from the row (means, deviations, categories). Needs no target.
     fn learn(&mut self, row: Row<'_>, weight: f64);
 }
@@ -96,8 +177,8 @@ impl AnyModel {
         }
     }
 
-    /// The model's state.
-    pub fn snapshot(&self) -> &dyn Snapshot {
+    /// What it has whatever its task.
+    pub fn model(&self) -> &dyn Model {
         match self {
             AnyModel::Regressor(model) => model.as_ref(),
             AnyModel::Classifier(model) => model.as_ref(),
@@ -105,8 +186,8 @@ impl AnyModel {
         }
     }
 
-    /// The model's state, to be loaded into.
-    pub fn snapshot_mut(&mut self) -> &mut dyn Snapshot {
+    /// See [`AnyModel::model`].
+    pub fn model_mut(&mut self) -> &mut dyn Model {
         match self {
             AnyModel::Regressor(model) => model.as_mut(),
             AnyModel::Classifier(model) => model.as_mut(),

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use streamfold_learn::checks::{CHECKS, check_model};
 use streamfold_learn::features::{Row, Schema};
-use streamfold_learn::model::{AnyModel, Regressor, Task};
+use streamfold_learn::model::{AnyModel, Model, Regressor, Task};
 use streamfold_learn::params::{Param, ParamError, ParamKind, ParamValue, Values};
 use streamfold_learn::registry::{ClassesMax, ModelEntry};
 use streamfold_learn::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -77,6 +77,14 @@ impl Faulty {
     fn has(&self, fault: &str) -> bool {
         self.fault == fault
     }
+}
+
+impl Model for Faulty {
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn dump(&self, _schema: &Schema, _out: &mut String) {}
 }
 
 impl Regressor for Faulty {

@@ -37,7 +37,7 @@ fn build(name: &str) -> Part {
 impl Part {
     fn snapshot(&mut self) -> &mut dyn Snapshot {
         match self {
-            Part::Model(model) => model.snapshot_mut(),
+            Part::Model(model) => model.model_mut(),
             Part::Transformer(transformer) => transformer.as_mut(),
         }
     }

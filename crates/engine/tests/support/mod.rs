@@ -15,7 +15,7 @@ use streamfold_flow::record::{Headers, RecordBlock, RecordRef};
 use streamfold_flow::rows::{BadRecord, Decode, Decoded, Encode, Field, Value};
 use streamfold_flow::schema::{FieldSpec, FieldType, RowSchema, TimeNotation};
 use streamfold_learn::features::{Row, Schema};
-use streamfold_learn::model::{AnyModel, Classifier, Regressor, Task};
+use streamfold_learn::model::{AnyModel, Classifier, Model, Regressor, Task};
 use streamfold_learn::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
 /// `time,key,x,label` of a line; an empty field is missing, a line of other than four fields is bad.
@@ -105,6 +105,13 @@ impl Snapshot for Slope {
     }
 }
 
+impl Model for Slope {
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+    fn dump(&self, _schema: &Schema, _out: &mut String) {}
+}
+
 impl Regressor for Slope {
     fn predict(&self, row: Row<'_>) -> f64 {
         self.weight * row.numeric[0] + self.bias
@@ -128,6 +135,13 @@ impl Snapshot for Shares {
         self.0 = from.floats()?;
         Ok(())
     }
+}
+
+impl Model for Shares {
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+    fn dump(&self, _schema: &Schema, _out: &mut String) {}
 }
 
 impl Classifier for Shares {

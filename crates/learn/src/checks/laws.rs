@@ -1,9 +1,10 @@
 //! The checks themselves. Each returns what went wrong.
 
 use super::Candidate;
-use super::stream::{Event, Kind, Random, events, schema, schema_reversed};
+use super::stream::{Event, Kind, events, schema, schema_reversed};
 use super::subject::Subject;
 use crate::features::Schema;
+use crate::random::Random;
 
 type Checked = Result<(), String>;
 
@@ -210,7 +211,7 @@ pub(super) fn foreign_bytes(candidate: &Candidate<'_>) -> Checked {
             return Err(format!("a snapshot cut from {} to {length} bytes is taken for whole", real.len()));
         }
     }
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     for round in 0..1000 {
         let mut bytes = real.clone();
         for _ in 0..=random.below(3) {
@@ -219,7 +220,7 @@ pub(super) fn foreign_bytes(candidate: &Candidate<'_>) -> Checked {
         works_after(candidate, &bytes).map_err(|wrong| format!("changed bytes, round {round}: {wrong}"))?;
     }
     for round in 0..1000 {
-        let mut bytes: Vec<u8> = (0..random.below(200)).map(|_| random.next() as u8).collect();
+        let mut bytes: Vec<u8> = (0..random.below(200)).map(|_| random.word() as u8).collect();
         if let Some(version) = bytes.first_mut() {
             *version = 1;
         }
@@ -237,7 +238,7 @@ fn damage(bytes: &mut [u8], random: &mut Random) {
         _ => {
             if let Some(byte) = bytes.get_mut(at) {
                 *byte =
-                    [random.next() as u8, 0, 0xff, *byte ^ (1 << random.below(8))][random.below(4) as usize];
+                    [random.word() as u8, 0, 0xff, *byte ^ (1 << random.below(8))][random.below(4) as usize];
             }
         }
     }

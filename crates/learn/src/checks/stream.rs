@@ -1,6 +1,7 @@
 //! Seeded streams of events that the checks feed.
 
 use crate::features::{Row, Schema, category};
+use crate::random::Random;
 
 /// An event: features, and a target for every task.
 #[derive(Clone, Debug)]
@@ -82,39 +83,21 @@ pub(super) fn schema_reversed() -> Schema {
     schema
 }
 
-/// SplitMix64: small, and the same everywhere.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Below `bound`.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// From -1 to 1.
-    pub(super) fn number(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    }
+/// From -1 to 1.
+fn number_of(random: &mut Random) -> f64 {
+    2.0 * random.unit() - 1.0
 }
 
 /// `count` events of a kind, with `classes` classes.
 pub(super) fn events(kind: Kind, count: usize, classes: usize) -> impl Iterator<Item = Event> {
-    let mut random = Random(kind as u64 + 1);
+    let mut random = Random::new(kind as u64 + 1);
     (0..count).map(move |number| event(&mut random, kind, number, classes))
 }
 
 fn event(random: &mut Random, kind: Kind, number: usize, classes: usize) -> Event {
-    let clear: Vec<f64> = (0..NUMERIC).map(|_| random.number()).collect();
+    let clear: Vec<f64> = (0..NUMERIC).map(|_| number_of(random)).collect();
     let colour = random.below(4);
-    let target = 3.0 * clear[0] - 2.0 * clear[1] + clear[2] + colour as f64 + 0.1 * random.number();
+    let target = 3.0 * clear[0] - 2.0 * clear[1] + clear[2] + colour as f64 + 0.1 * number_of(random);
     let class = ((target + 6.0) / 15.0 * classes as f64).clamp(0.0, classes as f64 - 1.0) as usize;
     let mut event = Event {
         categories: vec![category(&[colour as u8]), category(&[random.below(7) as u8])],

@@ -75,11 +75,11 @@ impl Subject for AnyModel {
     }
 
     fn snapshot(&self) -> &dyn Snapshot {
-        AnyModel::snapshot(self)
+        self.model()
     }
 
     fn snapshot_mut(&mut self) -> &mut dyn Snapshot {
-        AnyModel::snapshot_mut(self)
+        self.model_mut()
     }
 }
 

@@ -1,9 +1,10 @@
 //! k-means over a stream that moves.
 #![doc = include_str!("k_means.md")]
 
+use crate::dump;
 use crate::features::{Row, Schema};
 use crate::lanes::{LANES, Lanes};
-use crate::model::{AnyModel, Assignment, Clusterer, Task};
+use crate::model::{AnyModel, Assignment, Clusterer, Model, Task};
 use crate::params::{Param, ParamError, ParamKind, Values};
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -330,6 +331,22 @@ impl Cluster {
         for (centre, from) in self.whole.centre.iter_mut().zip(&other.whole.centre) {
             *centre += (from - *centre) * share;
         }
+    }
+}
+
+impl Model for KMeans {
+    fn memory_bytes(&self) -> usize {
+        let cluster = size_of::<Cluster>() + 3 * 8 * self.size;
+        size_of::<Self>() + self.clusters.len() * cluster + 8 * self.point.len()
+    }
+
+    fn dump(&self, schema: &Schema, out: &mut String) {
+        for (number, cluster) in self.clusters.iter().take(dump::lines(self.clusters.len())).enumerate() {
+            out.push_str(&format!("centre {number}, {:.0} events of late:\n", cluster.whole.mass));
+            let centre = cluster.whole.centre.iter().enumerate();
+            dump::weights(centre.map(|(f, value)| (dump::feature_name(schema, f), *value)).collect(), out);
+        }
+        dump::rest(self.clusters.len(), out);
     }
 }
 

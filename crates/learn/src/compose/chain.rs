@@ -6,8 +6,8 @@
 //! not seen it. A target that is not finite teaches the transformers nothing either; from an event of a class beyond
 //! what the model can tell apart they do learn.
 
-use crate::features::{Row, RowBuffer};
-use crate::model::{AnyModel, Assignment, Classifier, Clusterer, Regressor, Transformer};
+use crate::features::{Row, RowBuffer, Schema};
+use crate::model::{AnyModel, Assignment, Classifier, Clusterer, Model, Regressor, Transformer};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 use std::cell::RefCell;
 
@@ -85,6 +85,21 @@ impl<M: ?Sized> Chain<M> {
             std::mem::swap(ready, next);
         }
         then(&mut self.model, ready.row());
+    }
+}
+
+impl<M: Model + ?Sized> Model for Chain<M> {
+    fn memory_bytes(&self) -> usize {
+        let rows = self.rows.borrow();
+        let row = |row: &RowBuffer| 8 * row.numeric.len() + 8 * row.categories.len() + 16 * row.sparse.len();
+        let transformers: usize =
+            self.transformers.iter().map(|transformer| transformer.memory_bytes()).sum();
+        self.model.memory_bytes() + transformers + row(&rows.ready) + row(&rows.next)
+    }
+
+    fn dump(&self, schema: &Schema, out: &mut String) {
+        // What the model sees is what the last transformer writes.
+        self.model.dump(self.transformers.last().map_or(schema, |last| last.output()), out);
     }
 }
 

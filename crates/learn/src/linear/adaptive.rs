@@ -14,8 +14,10 @@
 //! Loops run over [`LANES`] features side by side.
 
 use super::moments::{LIMIT, MOMENT_EVENTS_MAX, Moments, REACH};
-use crate::features::Row;
+use crate::dump;
+use crate::features::{Row, Schema};
 use crate::lanes::{LANES, Lanes};
+use crate::model::Contributions;
 use crate::snapshot::{Reader, SnapshotError, Writer};
 
 /// What the sum of squared gradients starts from, in units of the squared scale of the target: a first gradient
@@ -205,6 +207,54 @@ impl Functions {
             }
         }
         sum
+    }
+
+    /// What each feature adds to the value of a function; the intercept is the base.
+    pub(super) fn explain(&self, function: usize, row: Row<'_>, out: &mut Contributions) {
+        out.clear(row);
+        let Some(function) = self.functions.get(function) else { return };
+        let averaged = self.losses.average < self.losses.fast;
+        let of = |weight: &Weight| if averaged { weight.average } else { weight.fast };
+        out.base = of(&function.intercept);
+        for (block, (moments, weights)) in self.numeric.iter().zip(&function.numeric).enumerate() {
+            let first = block * LANES;
+            let Some(values) = row.numeric.get(first..) else { break };
+            let weights = if averaged { weights.average } else { weights.fast };
+            let products = weights * moments.scaled(moments.filled(Lanes::of(values)));
+            for (lane, part) in out.numeric[first..].iter_mut().take(LANES).enumerate() {
+                *part = products.get(lane);
+            }
+        }
+        for (part, pair) in out.sparse.iter_mut().zip(row.sparse) {
+            *part = self.dot_sparse(std::slice::from_ref(pair), function, of);
+        }
+    }
+
+    /// The function in words: what a feature adds for each deviation from its mean (numeric) or for its largest value
+    /// (sparse).
+    pub(super) fn dump(&self, function: usize, schema: &Schema, out: &mut String) {
+        let Some(function) = self.functions.get(function) else { return };
+        let averaged = self.losses.average < self.losses.fast;
+        let of = |weight: &Weight| if averaged { weight.average } else { weight.fast };
+        let mut named = vec![("(intercept)".to_owned(), of(&function.intercept))];
+        for feature in 0..self.numeric_length {
+            let weights = &function.numeric[feature / LANES];
+            let weights = if averaged { weights.average } else { weights.fast };
+            named.push((dump::feature_name(schema, feature), weights.get(feature % LANES)));
+        }
+        for (index, weight) in function.sparse.iter().enumerate() {
+            named.push((dump::feature_name(schema, self.numeric_length + index), of(weight)));
+        }
+        dump::weights(named, out);
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let numeric = self.numeric.len();
+        let shared = numeric * (size_of::<Moments>() + 3 * size_of::<Lanes>());
+        let each =
+            size_of::<Function>() + numeric * size_of::<Weights>() + self.sparse.len() * size_of::<Weight>();
+        size_of::<Self>() + shared + self.sparse.len() * size_of::<Sparse>() + self.functions.len() * each
     }
 
     /// Begins to learn an event: updates means, deviations and scales and keeps the scaled row. [`Functions::values`]

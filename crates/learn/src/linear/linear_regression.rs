@@ -5,7 +5,7 @@ use super::adaptive::{Error, Functions, Values, WEIGHT_MAX};
 use super::moments::{LIMIT, Scale};
 use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
 use crate::features::{Row, Schema};
-use crate::model::{AnyModel, Regressor, Task};
+use crate::model::{AnyModel, Contributions, Explain, Model, Regressor, Task};
 use crate::params;
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -72,6 +72,27 @@ impl LinearRegression {
         let share = 1.0 / self.function.events().clamp(1.0, ERROR_EVENTS);
         self.error_square += (errors.fast * errors.fast - self.error_square) * share;
         errors
+    }
+}
+
+impl Model for LinearRegression {
+    fn memory_bytes(&self) -> usize {
+        self.function.memory_bytes()
+    }
+
+    fn dump(&self, schema: &Schema, out: &mut String) {
+        out.push_str("linear function, for a deviation of each feature:\n");
+        self.function.dump(0, schema, out);
+    }
+
+    fn as_explain(&self) -> Option<&dyn Explain> {
+        Some(self)
+    }
+}
+
+impl Explain for LinearRegression {
+    fn explain(&self, row: Row<'_>, _class: usize, out: &mut Contributions) {
+        self.function.explain(0, row, out);
     }
 }
 

@@ -4,7 +4,7 @@
 use super::adaptive::{CURVATURE_MIN, Error, Functions, Values, WEIGHT_MAX};
 use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
 use crate::features::{Row, Schema};
-use crate::model::{AnyModel, Classifier, Task};
+use crate::model::{AnyModel, Classifier, Contributions, Explain, Model, Task};
 use crate::params;
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -60,6 +60,31 @@ impl LogisticRegression {
 /// The probability that belongs to log odds.
 fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-log_odds))
+}
+
+impl Model for LogisticRegression {
+    fn memory_bytes(&self) -> usize {
+        self.function.memory_bytes()
+    }
+
+    fn dump(&self, schema: &Schema, out: &mut String) {
+        out.push_str("log-odds of class 1, for a deviation of each feature:\n");
+        self.function.dump(0, schema, out);
+    }
+
+    fn as_explain(&self) -> Option<&dyn Explain> {
+        Some(self)
+    }
+}
+
+/// Explains log-odds: of class 1, and with the opposite sign of class 0.
+impl Explain for LogisticRegression {
+    fn explain(&self, row: Row<'_>, class: usize, out: &mut Contributions) {
+        self.function.explain(0, row, out);
+        if class == 0 {
+            out.negate();
+        }
+    }
 }
 
 impl Classifier for LogisticRegression {

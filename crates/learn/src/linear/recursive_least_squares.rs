@@ -3,8 +3,9 @@
 
 use super::adaptive::WEIGHT_MAX;
 use super::moments::LIMIT;
+use crate::dump;
 use crate::features::{Row, Schema};
-use crate::model::{AnyModel, Regressor, Task};
+use crate::model::{AnyModel, Contributions, Explain, Model, Regressor, Task};
 use crate::params::{Param, ParamError, ParamKind, Values};
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -175,6 +176,38 @@ impl RecursiveLeastSquares {
 /// The value, 0 where it is missing.
 fn present(value: f64) -> f64 {
     if value.abs() <= LIMIT { value } else { 0.0 }
+}
+
+impl Model for RecursiveLeastSquares {
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + 8 * (self.root.len() + self.weights.len() + self.row.len())
+    }
+
+    fn dump(&self, schema: &Schema, out: &mut String) {
+        out.push_str("linear function:\n");
+        let mut named = vec![("(intercept)".to_owned(), self.weights[0])];
+        let features = self.weights[1..].iter().enumerate();
+        named.extend(features.map(|(feature, weight)| (dump::feature_name(schema, feature), *weight)));
+        dump::weights(named, out);
+    }
+
+    fn as_explain(&self) -> Option<&dyn Explain> {
+        Some(self)
+    }
+}
+
+impl Explain for RecursiveLeastSquares {
+    fn explain(&self, row: Row<'_>, _class: usize, out: &mut Contributions) {
+        out.clear(row);
+        out.base = self.weights[0];
+        let (numeric, sparse) = self.weights[1..].split_at(self.numeric_length);
+        for ((part, &value), weight) in out.numeric.iter_mut().zip(row.numeric).zip(numeric) {
+            *part = present(value) * weight;
+        }
+        for (part, &(index, value)) in out.sparse.iter_mut().zip(row.sparse) {
+            *part = sparse.get(index as usize).map_or(0.0, |weight| present(value) * weight);
+        }
+    }
 }
 
 impl Regressor for RecursiveLeastSquares {

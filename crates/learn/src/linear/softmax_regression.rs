@@ -3,8 +3,9 @@
 
 use super::adaptive::{CURVATURE_MIN, Error, Functions, Values, WEIGHT_MAX};
 use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
+use crate::dump;
 use crate::features::{Row, Schema};
-use crate::model::{AnyModel, Classifier, Task};
+use crate::model::{AnyModel, Classifier, Contributions, Explain, Model, Task};
 use crate::params::{self, Param, ParamKind};
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -79,6 +80,32 @@ fn softmax(values: &mut [f64]) {
     }
     for value in values {
         *value /= sum;
+    }
+}
+
+impl Model for SoftmaxRegression {
+    fn memory_bytes(&self) -> usize {
+        self.functions.memory_bytes()
+    }
+
+    fn dump(&self, schema: &Schema, out: &mut String) {
+        let classes = self.functions.len();
+        for class in 0..dump::lines(classes) {
+            out.push_str(&format!("score of class {class}, for a deviation of each feature:\n"));
+            self.functions.dump(class, schema, out);
+        }
+        dump::rest(classes, out);
+    }
+
+    fn as_explain(&self) -> Option<&dyn Explain> {
+        Some(self)
+    }
+}
+
+/// Explains the score of a class before the softmax: its log-odds up to what all classes share.
+impl Explain for SoftmaxRegression {
+    fn explain(&self, row: Row<'_>, class: usize, out: &mut Contributions) {
+        self.functions.explain(class, row, out);
     }
 }
 

@@ -97,6 +97,10 @@ impl Transformer for Hashing {
         });
     }
 
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + 8 * self.salts.len()
+    }
+
     fn learn(&mut self, _row: Row<'_>, _weight: f64) {}
 }
 

@@ -89,6 +89,11 @@ impl Transformer for OneHot {
         }
     }
 
+    fn memory_bytes(&self) -> usize {
+        let entry = size_of::<(Category, u32)>();
+        size_of::<Self>() + self.dictionaries.iter().map(|known| known.capacity() * entry).sum::<usize>()
+    }
+
     fn learn(&mut self, row: Row<'_>, weight: f64) {
         if weight.is_nan() || weight <= 0.0 {
             return;

@@ -79,6 +79,10 @@ impl Transformer for StandardScaler {
         out.sparse.extend_from_slice(row.sparse);
     }
 
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.features.len() * size_of::<Moments>()
+    }
+
     fn learn(&mut self, row: Row<'_>, weight: f64) {
         if !weight.is_finite() || weight <= 0.0 {
             return;

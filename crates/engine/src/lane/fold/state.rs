@@ -25,7 +25,7 @@ impl Fold {
         let mut evaluator = Writer::new();
         self.evaluator.save(&mut evaluator);
         let mut model = Writer::new();
-        self.model.snapshot().save(&mut model);
+        self.model.model().save(&mut model);
         let mut blobs = vec![
             ("core".to_owned(), core.into_bytes()),
             ("metrics".to_owned(), evaluator.into_bytes()),
@@ -43,7 +43,7 @@ impl Fold {
             match name.as_str() {
                 "core" => self.load_core(bytes)?,
                 "metrics" => load_whole("metrics", bytes, &mut self.evaluator)?,
-                MODEL_BLOB => load_whole("model", bytes, self.model.snapshot_mut())?,
+                MODEL_BLOB => load_whole("model", bytes, self.model.model_mut())?,
                 name if name.starts_with("waiting/") => self.waiting.load_group(bytes)?,
                 other => {
                     return Err(SnapshotError::Invalid {
