@@ -54,6 +54,12 @@ struct Weight {
     gradient: f64,
 }
 
+impl Weight {
+    fn chosen(&self, averaged: bool) -> f64 {
+        if averaged { self.average } else { self.fast }
+    }
+}
+
 /// The weights of [`LANES`] features.
 #[derive(Clone, Copy, Debug, Default)]
 struct Weights {
@@ -176,7 +182,7 @@ impl Functions {
     /// The value of a function, by whichever weights predicted better lately. Always finite.
     pub(super) fn predict(&self, function: usize, row: Row<'_>) -> f64 {
         let Some(function) = self.functions.get(function) else { return 0.0 };
-        let value = if self.losses.average < self.losses.fast {
+        let value = if self.averaged() {
             let dense = self.dot(row.numeric, &function.numeric, |w| w.average);
             function.intercept.average + dense + self.dot_sparse(row.sparse, function, |w| w.average)
         } else {
@@ -209,13 +215,18 @@ impl Functions {
         sum
     }
 
+    /// Whether the averaged weights predicted better lately than the fast ones.
+    fn averaged(&self) -> bool {
+        self.losses.average < self.losses.fast
+    }
+
     /// What each feature adds to the value of a function; the intercept is the base.
     pub(super) fn explain(&self, function: usize, row: Row<'_>, out: &mut Contributions) {
         out.clear(row);
         let Some(function) = self.functions.get(function) else { return };
-        let averaged = self.losses.average < self.losses.fast;
-        let of = |weight: &Weight| if averaged { weight.average } else { weight.fast };
-        out.base = of(&function.intercept);
+        let averaged = self.averaged();
+        let of = |weight: &Weight| weight.chosen(averaged);
+        out.base = function.intercept.chosen(averaged);
         for (block, (moments, weights)) in self.numeric.iter().zip(&function.numeric).enumerate() {
             let first = block * LANES;
             let Some(values) = row.numeric.get(first..) else { break };
@@ -234,16 +245,15 @@ impl Functions {
     /// (sparse).
     pub(super) fn dump(&self, function: usize, schema: &Schema, out: &mut String) {
         let Some(function) = self.functions.get(function) else { return };
-        let averaged = self.losses.average < self.losses.fast;
-        let of = |weight: &Weight| if averaged { weight.average } else { weight.fast };
-        let mut named = vec![("(intercept)".to_owned(), of(&function.intercept))];
+        let averaged = self.averaged();
+        let mut named = vec![("(intercept)".to_owned(), function.intercept.chosen(averaged))];
         for feature in 0..self.numeric_length {
             let weights = &function.numeric[feature / LANES];
             let weights = if averaged { weights.average } else { weights.fast };
             named.push((dump::feature_name(schema, feature), weights.get(feature % LANES)));
         }
         for (index, weight) in function.sparse.iter().enumerate() {
-            named.push((dump::feature_name(schema, self.numeric_length + index), of(weight)));
+            named.push((dump::feature_name(schema, self.numeric_length + index), weight.chosen(averaged)));
         }
         dump::weights(named, out);
     }
