@@ -10,6 +10,7 @@ pub mod checks;
 pub mod cluster;
 pub mod compose;
 mod dump;
+pub mod evaluate;
 pub mod features;
 mod lanes;
 pub mod linear;

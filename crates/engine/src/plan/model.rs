@@ -7,14 +7,11 @@ use crate::spec::problem::{Place, Problems};
 use crate::spec::read::home;
 use crate::spec::setting::{Item, one_of, parameter};
 use crate::spec::tree::{Entry, join};
-use streamfold_learn::compose::chain::chain as compose;
+use streamfold_learn::compose::build::{BuildError, ENCODER, Named, build};
 use streamfold_learn::features::Schema;
-use streamfold_learn::model::{AnyModel, Task, Transformer};
+use streamfold_learn::model::{AnyModel, Task};
 use streamfold_learn::params::{Param, ParamError, ParamValue, Values, nearest};
 use streamfold_learn::registry::{self, MODELS, ModelEntry, TRANSFORMERS, TransformerEntry};
-
-/// The transformer that is put in front of a model that cannot read categories.
-const ENCODER: &str = "one_hot";
 
 /// What other parts of the plan need to know of the model.
 pub(super) struct BuiltModel {
@@ -162,7 +159,7 @@ fn check_chain(builder: &mut Builder<'_>, plan: &ModelPlan, features: &Schema, s
         stage.map_or_else(kind, |stage| (stage.kind.place, stage.path.clone()))
     };
     match chain(plan, features, seed) {
-        Err((stage, error)) => {
+        Err(BuildError { stage, error }) => {
             let (place, path) = place(stage);
             builder.problems.add(place, path, error.to_string());
         }
@@ -182,36 +179,19 @@ fn check_chain(builder: &mut Builder<'_>, plan: &ModelPlan, features: &Schema, s
     }
 }
 
-/// Builds transformers and model; also gives the schema that the model sees. An error comes with its stage (`None`:
-/// the model).
-fn chain(
-    plan: &ModelPlan,
-    features: &Schema,
-    seed: u64,
-) -> Result<(AnyModel, Schema), (Option<usize>, ParamError)> {
-    let mut schema = features.clone();
-    let mut transformers: Vec<Box<dyn Transformer>> = Vec::new();
-    for (at, stage) in plan.prepare.iter().enumerate() {
-        let entry = registry::transformer(&stage.name).ok_or_else(|| (Some(at), unknown(&stage.name)))?;
-        let values = entry.values(&stage.parameters).map_err(|error| (Some(at), error))?;
-        let transformer = (entry.build)(&schema, &values, seed).map_err(|error| (Some(at), error))?;
-        schema = transformer.output().clone();
-        transformers.push(transformer);
-    }
-    let entry = registry::model(&plan.model.name).ok_or_else(|| (None, unknown(&plan.model.name)))?;
-    let values = entry.values(&plan.model.parameters).map_err(|error| (None, error))?;
-    let model = (entry.build)(&schema, &values, seed).map_err(|error| (None, error))?;
-    Ok((compose(transformers, model), schema))
+/// Builds transformers and model; also gives the schema that the model sees.
+fn chain(plan: &ModelPlan, features: &Schema, seed: u64) -> Result<(AnyModel, Schema), BuildError> {
+    let prepare: Vec<_> = plan.prepare.iter().map(borrowed).collect();
+    build(&prepare, borrowed(&plan.model), features, seed)
 }
 
-/// A plan made by hand may name what is not there.
-fn unknown(name: &str) -> ParamError {
-    ParamError::Features { owner: format!("`{name}`"), reason: "it is not in the registry".to_owned() }
+fn borrowed(part: &NamedParameters) -> Named<'_> {
+    (&part.name, &part.parameters)
 }
 
 impl Plan {
     /// A fresh model with its preparation.
     pub(super) fn fresh_model(&self) -> Result<AnyModel, ParamError> {
-        chain(&self.model, &self.features, self.seed).map(|(model, _)| model).map_err(|(_, error)| error)
+        chain(&self.model, &self.features, self.seed).map(|(model, _)| model).map_err(|failed| failed.error)
     }
 }

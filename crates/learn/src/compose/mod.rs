@@ -1,3 +1,4 @@
 //! Models made of models.
 
+pub mod build;
 pub mod chain;
