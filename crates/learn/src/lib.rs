@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod checks;
 pub mod cluster;
 pub mod compose;
+pub mod drift;
 mod dump;
 pub mod evaluate;
 pub mod features;

@@ -1,10 +1,11 @@
-//! Every model and transformer by name: the one list from which pipeline files, help, reference pages and the
+//! Every model, transformer and detector by name: the one list from which pipeline files, help, reference pages and the
 //! conformance checks follow. To add one: its file, and its line here.
 
+use crate::drift::{DriftDetector, Input};
 use crate::features::Schema;
 use crate::model::{AnyModel, Task, Transformer};
 use crate::params::{Param, ParamError, ParamValue, Values, nearest};
-use crate::{cluster, linear, prepare};
+use crate::{cluster, drift, linear, prepare};
 
 /// The models, in the order of their families.
 pub const MODELS: &[ModelEntry] = &[
@@ -18,6 +19,9 @@ pub const MODELS: &[ModelEntry] = &[
 /// The transformers.
 pub const TRANSFORMERS: &[TransformerEntry] =
     &[prepare::standard_scaler::ENTRY, prepare::one_hot::ENTRY, prepare::hashing::ENTRY];
+
+/// The detectors of change.
+pub const DETECTORS: &[DetectorEntry] = &[drift::adwin::ENTRY];
 
 /// How many classes a model can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +77,25 @@ pub struct TransformerEntry {
     pub build: Build<Box<dyn Transformer>>,
 }
 
+/// A detector of change as the registry knows it.
+#[derive(Clone, Copy)]
+pub struct DetectorEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in one sentence.
+    pub summary: &'static str,
+    /// What it does, when to use it and when not (Markdown).
+    pub doc: &'static str,
+    /// See [`ModelEntry::meaning_version`].
+    pub meaning_version: u32,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// What it is to be fed.
+    pub input: Input,
+    /// Builds it.
+    pub build: fn(&Values) -> Box<dyn DriftDetector>,
+}
+
 impl ModelEntry {
     /// Checks parameters; what is not given is the default.
     pub fn values(&self, given: &[(String, ParamValue)]) -> Result<Values, ParamError> {
@@ -96,6 +119,13 @@ impl TransformerEntry {
     }
 }
 
+impl DetectorEntry {
+    /// Checks parameters; what is not given is the default.
+    pub fn values(&self, given: &[(String, ParamValue)]) -> Result<Values, ParamError> {
+        Values::new(&format!("detector `{}`", self.name), self.params, given)
+    }
+}
+
 /// The model of this name.
 pub fn model(name: &str) -> Option<&'static ModelEntry> {
     MODELS.iter().find(|entry| entry.name == name)
@@ -104,6 +134,11 @@ pub fn model(name: &str) -> Option<&'static ModelEntry> {
 /// The transformer of this name.
 pub fn transformer(name: &str) -> Option<&'static TransformerEntry> {
     TRANSFORMERS.iter().find(|entry| entry.name == name)
+}
+
+/// The detector of this name.
+pub fn detector(name: &str) -> Option<&'static DetectorEntry> {
+    DETECTORS.iter().find(|entry| entry.name == name)
 }
 
 /// The model that was probably meant by a misspelt name.

@@ -9,7 +9,7 @@ use streamfold_learn::compose::chain::chain;
 use streamfold_learn::features::Schema;
 use streamfold_learn::model::AnyModel;
 use streamfold_learn::params::{Param, ParamError, ParamKind, ParamValue, Values};
-use streamfold_learn::registry::{self, MODELS, ModelEntry, TRANSFORMERS};
+use streamfold_learn::registry::{self, DETECTORS, MODELS, ModelEntry, TRANSFORMERS};
 
 /// Each file below `src` that declares an entry, as `family::file`.
 fn declared() -> Vec<String> {
@@ -45,11 +45,13 @@ fn every_file_with_an_entry_is_in_the_registry() {
         );
         let name = file.split("::").last().unwrap();
         assert!(
-            registry::model(name).is_some() || registry::transformer(name).is_some(),
+            registry::model(name).is_some()
+                || registry::transformer(name).is_some()
+                || registry::detector(name).is_some(),
             "the entry of {file} must have the file's name"
         );
     }
-    assert_eq!(declared.len(), MODELS.len() + TRANSFORMERS.len(), "{declared:?}");
+    assert_eq!(declared.len(), MODELS.len() + TRANSFORMERS.len() + DETECTORS.len(), "{declared:?}");
 }
 
 fn check_params(owner: &str, params: &[Param]) {
@@ -69,8 +71,9 @@ fn check_params(owner: &str, params: &[Param]) {
 fn every_entry_is_whole() {
     let models = MODELS.iter().map(|entry| (entry.name, entry.summary, entry.doc, entry.params));
     let transformers = TRANSFORMERS.iter().map(|entry| (entry.name, entry.summary, entry.doc, entry.params));
+    let detectors = DETECTORS.iter().map(|entry| (entry.name, entry.summary, entry.doc, entry.params));
     let mut names = Vec::new();
-    for (name, summary, doc, params) in models.chain(transformers) {
+    for (name, summary, doc, params) in models.chain(transformers).chain(detectors) {
         assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
         assert!(summary.ends_with('.') && !summary.contains('\n'), "{name}: {summary}");
         for part in ["**Use it**", "**Complexity**"] {
