@@ -96,11 +96,11 @@ fn between(size_a: f64, sum_a: f64, size_b: f64, sum_b: f64) -> f64 {
 /// use streamfold_learn::drift::adwin::{Adwin, Change};
 ///
 /// let mut adwin = Adwin::new(0.002);
-/// let errors = (0..2000).map(|event| if event < 1000 { event % 5 == 0 } else { event % 2 == 0 });
+/// let errors = (0..2000).map(|event| if event < 1000 { event % 9 == 0 } else { event % 2 == 0 });
 /// let changes: Vec<Change> = errors.map(|error| adwin.add(f64::from(error))).collect();
 /// let at = changes.iter().position(|change| *change == Change::Rise);
-/// assert_eq!(at, Some(1087));
-/// assert_eq!((adwin.mean() * 100.0).round(), 50.0);
+/// assert_eq!(at, Some(1055));
+/// assert_eq!((adwin.width(), (adwin.mean() * 100.0).round()), (1072, 47.0));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Adwin {
