@@ -17,6 +17,10 @@ pub trait Model: Snapshot + Send {
     fn as_explain(&self) -> Option<&dyn Explain> {
         None
     }
+    /// How sure it is of a number, where it can say so.
+    fn as_interval(&self) -> Option<&dyn Interval> {
+        None
+    }
     /// How it is merged with others of its kind, where mathematics allows it.
     fn as_merge(&mut self) -> Option<&mut dyn Merge> {
         None
@@ -70,6 +74,14 @@ pub trait Explain {
     /// regressor predicts. For a classifier it is the score of `class` on the scale that its documentation names:
     /// log-odds for logistic and softmax regression, probability for trees. A regressor does not look at `class`.
     fn explain(&self, row: Row<'_>, class: usize, out: &mut Contributions);
+}
+
+/// A regressor that says between which numbers the target lies.
+pub trait Interval {
+    /// The lowest and the highest number of an interval that is to hold the target of this row in a share `confidence`
+    /// of the events (above 0, below 1; 0.9 is usual). The lowest is not above the highest, neither is NaN; they are
+    /// infinite where too little has been learnt. What the promise rests on is in the model's documentation.
+    fn interval(&self, row: Row<'_>, confidence: f64) -> (f64, f64);
 }
 
 /// A model that learns in several places at once: `global' = merge(global, change)`.

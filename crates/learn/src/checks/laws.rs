@@ -174,7 +174,7 @@ pub(super) fn feature_order(candidate: &Candidate<'_>) -> Checked {
         let reversed = event.reversed();
         let answers = (one.answer(&event, candidate.classes)?, other.answer(&reversed, candidate.classes)?);
         let near = |(a, b): (&f64, &f64)| {
-            a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+            a.is_nan() && b.is_nan() || a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
         };
         if !answers.0.iter().zip(&answers.1).all(near) {
             return Err(format!("event {number}, answers {answers:?}"));

@@ -38,7 +38,16 @@ impl Subject for AnyModel {
         match self {
             AnyModel::Regressor(model) => {
                 let number = model.predict(event.row());
-                if number.is_finite() { Ok(vec![number]) } else { Err(format!("predicts {number}")) }
+                let mut answer = vec![number];
+                for confidence in [0.5, 0.9] {
+                    let Some(of) = model.as_interval() else { break };
+                    let (low, high) = of.interval(event.row(), confidence);
+                    if low.is_nan() || high.is_nan() || low > high {
+                        return Err(format!("an interval from {low} to {high}"));
+                    }
+                    answer.extend([low, high]);
+                }
+                if number.is_finite() { Ok(answer) } else { Err(format!("predicts {number}")) }
             }
             AnyModel::Classifier(model) => {
                 // What is in the slice before must not matter.

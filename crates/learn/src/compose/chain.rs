@@ -7,7 +7,7 @@
 //! what the model can tell apart they do learn.
 
 use crate::features::{Row, RowBuffer, Schema};
-use crate::model::{AnyModel, Assignment, Classifier, Clusterer, Model, Regressor, Transformer};
+use crate::model::{AnyModel, Assignment, Classifier, Clusterer, Interval, Model, Regressor, Transformer};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 use std::cell::RefCell;
 
@@ -100,6 +100,19 @@ impl<M: Model + ?Sized> Model for Chain<M> {
     fn dump(&self, schema: &Schema, out: &mut String) {
         // What the model sees is what the last transformer writes.
         self.model.dump(self.transformers.last().map_or(schema, |last| last.output()), out);
+    }
+
+    fn as_interval(&self) -> Option<&dyn Interval> {
+        self.model.as_interval().map(|_| self as &dyn Interval)
+    }
+}
+
+impl<M: Model + ?Sized> Interval for Chain<M> {
+    fn interval(&self, row: Row<'_>, confidence: f64) -> (f64, f64) {
+        let nothing = (f64::NEG_INFINITY, f64::INFINITY);
+        self.prepared(row, |model, row| {
+            model.as_interval().map_or(nothing, |of| of.interval(row, confidence))
+        })
     }
 }
 
