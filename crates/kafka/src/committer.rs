@@ -19,6 +19,14 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when the producer's queue is full, before it is tried again.
 const FULL_PAUSE: Duration = Duration::from_millis(1);
+/// Bytes that are queued in the producer at most, requests under way included: less than two batches (`batch.size`, a
+/// megabyte). While a whole batch waits behind a request that is being sent, the producer's thread does not sleep but
+/// spins, which costs as much as the sending itself.
+const QUEUED_BYTES_MAX: usize = 1_500_000;
+/// How many bytes are queued between two looks at how many are left.
+const LOOK_BYTES: usize = 200_000;
+/// How long to wait for the producer to send some of them.
+const QUEUED_PAUSE: Duration = Duration::from_micros(500);
 
 const DOUBTFUL: &str = "the end of the transaction before this one had to be asked for twice; only a new producer rules out that a late \
                         answer ends this one as well";
@@ -181,7 +189,9 @@ impl Writer {
 
     /// Queues all records: outputs, then state, then the journal.
     fn write(&self, transaction: &Transaction, partition: i32, deadline: Instant) -> Result<(), Undelivered> {
+        let mut pace = Pace::default();
         for record in transaction.outputs.iter().flat_map(|block| block.iter()) {
+            pace.keep(&self.producer, &record, deadline);
             let topic = self.outputs.get(usize::from(record.topic));
             let topic = topic.ok_or_else(|| Undelivered {
                 text: format!("output {} has no topic", record.topic),
@@ -260,6 +270,31 @@ fn ended(error: &TransactionError) -> Outcome {
     match error.code {
         Fenced | ProducerFenced | InvalidProducerEpoch => Outcome::Fenced(error.text.clone()),
         _ => Outcome::Unknown(error.text.clone()),
+    }
+}
+
+/// Keeps the queue of a producer short.
+#[derive(Default)]
+struct Pace {
+    records: usize,
+    bytes: usize,
+    look_at_bytes: usize,
+}
+
+impl Pace {
+    /// Waits until there is room for this record.
+    fn keep(&mut self, producer: &ThreadedProducer<Context>, record: &OutputRef<'_>, deadline: Instant) {
+        let parts = [record.key, record.value, Some(record.headers.encoded())];
+        self.records += 1;
+        self.bytes += parts.iter().flatten().map(|part| part.len()).sum::<usize>();
+        if self.bytes < self.look_at_bytes {
+            return;
+        }
+        self.look_at_bytes = self.bytes + LOOK_BYTES;
+        let queued_max = QUEUED_BYTES_MAX / (self.bytes / self.records).max(1);
+        while producer.in_flight_count() as usize > queued_max && Instant::now() < deadline {
+            sleep(QUEUED_PAUSE);
+        }
     }
 }
 
