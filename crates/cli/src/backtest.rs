@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use streamfold_engine::lane::Report;
-use streamfold_engine::plan::{PREDICTIONS, Start};
+use streamfold_engine::plan::{Delivery, PREDICTIONS, Start};
 use streamfold_engine::runtime::{self, Backtest, BacktestLane, Context, Monitor};
 use streamfold_flow::Partition;
 use streamfold_flow::log::Transaction;
@@ -29,6 +29,8 @@ pub fn backtest(arguments: &BacktestArguments) -> Result<()> {
     if let Some(queue_bytes_max) = arguments.queue_bytes {
         Arc::make_mut(&mut site.plan).limits.queue_bytes_max = queue_bytes_max;
     }
+    // What a backtest answers goes into a file, in the order of the fold.
+    Arc::make_mut(&mut site.plan).delivery = Delivery::ExactlyOnce;
     let context = context(&site)?;
     let mut output = match &arguments.output {
         Some(path) => {

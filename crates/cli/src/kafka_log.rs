@@ -8,10 +8,10 @@ use streamfold_engine::checkpoint::StateRecord;
 use streamfold_engine::plan::{Plan, Start};
 use streamfold_engine::runtime::port::{Archive, Connect, LaneHandler, Membership, Offsets};
 use streamfold_flow::Partition;
-use streamfold_flow::log::{Committer, LogError, Source};
+use streamfold_flow::log::{Committer, LogError, Sender, Source};
 use streamfold_kafka as kafka;
 use streamfold_kafka::{
-    ClientConfig, Cluster, CommitterTopics, GroupEvent, GroupHandle, KafkaCommitter, KafkaSource,
+    ClientConfig, Cluster, CommitterTopics, GroupEvent, GroupHandle, KafkaCommitter, KafkaSender, KafkaSource,
 };
 
 /// How long a read of state or journal may see nothing move.
@@ -96,6 +96,10 @@ impl Connect for KafkaLog {
         };
         let id = self.layout.transactional_id(lane);
         Ok(Box::new(KafkaCommitter::new(&self.config, &id, lane, topics, group)?))
+    }
+
+    fn sender(&self, _lane: u32) -> Result<Box<dyn Sender>, LogError> {
+        Ok(Box::new(KafkaSender::new(&self.config, &self.layout.outputs)?))
     }
 
     fn join(&self, lanes: Arc<dyn LaneHandler>) -> Result<Box<dyn Membership>, LogError> {

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use streamfold_engine::checkpoint::StateRecord;
+use streamfold_engine::plan::Delivery;
 use streamfold_engine::runtime::port::{Archive, Connect, LaneHandler, Membership, Offsets};
 use streamfold_engine::runtime::{self, Context, Monitor, Phase, RunError, Site};
 use streamfold_flow::Partition;
-use streamfold_flow::log::{Committer, Fetched, LogError, Outcome, Source, Transaction};
-use streamfold_flow::record::{Headers, RecordBlock, RecordRef};
+use streamfold_flow::log::{Committer, Fetched, LogError, Outcome, Sender, Source, Transaction};
+use streamfold_flow::record::{Headers, OutputBlock, RecordBlock, RecordRef};
 use support::{Driver, EVENTS, Fate, Log, Setup, Written};
 
 /// What happens once so many answers are committed.
@@ -138,6 +139,19 @@ impl Committer for MemoryCommitter {
     }
 }
 
+struct MemorySender {
+    memory: Arc<Memory>,
+}
+
+impl Sender for MemorySender {
+    fn send(&mut self, blocks: &[Arc<OutputBlock>]) -> Result<(), LogError> {
+        self.memory.reach()?;
+        let mut log = self.memory.log.lock().unwrap();
+        blocks.iter().for_each(|block| log.write(block));
+        Ok(())
+    }
+}
+
 struct MemoryGroup {
     memory: Arc<Memory>,
     lanes: Arc<dyn LaneHandler>,
@@ -171,6 +185,11 @@ impl Connect for Ports {
     fn committer(&self, _: u32) -> Result<Box<dyn Committer>, LogError> {
         self.0.reach()?;
         Ok(Box::new(MemoryCommitter { memory: self.0.clone(), epoch: 0 }))
+    }
+
+    fn sender(&self, _: u32) -> Result<Box<dyn Sender>, LogError> {
+        self.0.reach()?;
+        Ok(Box::new(MemorySender { memory: self.0.clone() }))
     }
 
     fn join(&self, lanes: Arc<dyn LaneHandler>) -> Result<Box<dyn Membership>, LogError> {
@@ -269,6 +288,15 @@ fn memory(log: &Log, changes: &[(usize, Change)]) -> Memory {
         changes: Mutex::new(changes.iter().copied().collect()),
         ..Memory::default()
     }
+}
+
+#[test]
+fn answers_at_once() {
+    let log = events(100);
+    let expected = undisturbed(&log);
+    let setup = Setup { delivery: Delivery::AtLeastOnce, ..Setup::default() };
+    let memory = Memory { setup, ..memory(&log, &[(0, Change::Assign)]) };
+    check(memory, &expected);
 }
 
 #[test]

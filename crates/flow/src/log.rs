@@ -4,6 +4,7 @@
 
 use crate::Partition;
 use crate::record::{OutputBlock, RecordBlock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a [`Source`] has to tell.
@@ -65,6 +66,13 @@ pub trait Committer: Send {
     fn init(&mut self) -> Result<(), LogError>;
     /// Writes and commits; returns when the outcome is known or known to be unknowable.
     fn commit(&mut self, transaction: &Transaction) -> Outcome;
+}
+
+/// Writes answers at once, outside of transactions.
+pub trait Sender: Send {
+    /// Writes the records and returns when all of them are durable. After an error some may be there; the same blocks may
+    /// be sent again.
+    fn send(&mut self, blocks: &[Arc<OutputBlock>]) -> Result<(), LogError>;
 }
 
 /// Something went wrong with the log.

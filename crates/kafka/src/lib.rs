@@ -6,6 +6,7 @@
 //! | topics, offsets, the cluster | [`admin`] |
 //! | reading inputs: [`Source`](streamfold_flow::log::Source) | [`source`] |
 //! | writing transactions: [`Committer`](streamfold_flow::log::Committer) | [`committer`] |
+//! | writing answers at once: [`Sender`](streamfold_flow::log::Sender) | [`sender`] |
 //! | which lanes are ours | [`group`] |
 //! | reading journal and state to their end | [`state`] |
 //! | writing entries of small compacted topics | [`table`] |
@@ -20,6 +21,7 @@ pub mod config;
 mod ffi;
 pub mod group;
 mod properties;
+pub mod sender;
 pub mod source;
 pub mod state;
 pub mod table;
@@ -28,5 +30,6 @@ pub use admin::Cluster;
 pub use committer::{CommitterTopics, KafkaCommitter};
 pub use config::{ClientConfig, ConfigError, check_property};
 pub use group::{GroupEvent, GroupHandle, Membership};
+pub use sender::KafkaSender;
 pub use source::KafkaSource;
 pub use state::{PartitionReader, Start};

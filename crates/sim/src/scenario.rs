@@ -3,9 +3,9 @@
 use crate::random::Random;
 use std::sync::Arc;
 use streamfold_engine::plan::{
-    DeadLetterPlan, FormatPlan, InputPlan, KafkaProperties, LabelPlan, LearnAt, Limits, MetricsPlan,
-    ModelPlan, NamedParameters, OnTimeout, OutputPlan, OutputTopics, Plan, Role, Start, Timing, TopicName,
-    WhenFull,
+    DeadLetterPlan, Delivery, FormatPlan, InputPlan, KafkaProperties, LabelPlan, LearnAt, Limits,
+    MetricsPlan, ModelPlan, NamedParameters, OnTimeout, OutputPlan, OutputTopics, Plan, Role, Start, Timing,
+    TopicName, WhenFull,
 };
 use streamfold_flow::schema::{FieldSpec, FieldType, RowSchema, TimeNotation};
 use streamfold_learn::features::Schema;
@@ -100,8 +100,11 @@ impl Scenario {
         let lanes = if partitions > 1 && random.per_mille(500) { 2 } else { 1 };
         let bounded = random.per_mille(250);
         let step_ms = random.scaled(1, 40);
-        let plan = plan(random, lanes, step_ms);
+        let mut plan = plan(random, lanes, step_ms);
         let output_partitions = if random.per_mille(700) { partitions } else { random.range(1, 4) as i32 };
+        if random.per_mille(200) {
+            plan.delivery = Delivery::AtLeastOnce;
+        }
         Scenario {
             partitions: vec![partitions; plan.inputs.len()],
             output_partitions,
@@ -195,6 +198,7 @@ fn plan(random: &mut Random, lanes: u32, step_ms: i64) -> Plan {
         name: "simulated".to_owned(),
         prefix: String::new(),
         lanes,
+        delivery: Delivery::ExactlyOnce,
         seed: random.next(),
         kafka: KafkaProperties::default(),
         inputs,

@@ -1,7 +1,7 @@
 //! The driver's duty for one lane, as the engine's runtime does it, but call by call: take the transactional id over,
 //! read checkpoint and journal, restore, then bring records, ticks and outcomes, and do what the lane asks for.
 
-use crate::commit::{Commit, Delayed, Outcome, Surroundings};
+use crate::commit::{Commit, Delayed, Outcome, Surroundings, new_record};
 use crate::fault::Fault;
 use crate::log::transaction::TransactionError;
 use crate::log::{Log, Place, Topic, View};
@@ -10,11 +10,13 @@ use crate::random::Random;
 use crate::scenario::{Scenario, Weather};
 use crate::trace::Trace;
 use crate::watch::Watch;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use streamfold_engine::checkpoint::Checkpoint;
 use streamfold_engine::journal::JournalRecord;
 use streamfold_engine::lane::{Action, Event, Lane, LaneError, partitions_of};
 use streamfold_flow::Partition;
+use streamfold_flow::record::OutputBlock;
 
 /// A record of the state topic, as [`Checkpoint::find`] takes it.
 type StateRecord = (Vec<u8>, Option<Vec<u8>>);
@@ -88,6 +90,8 @@ pub struct Worker {
     paused: BTreeSet<Partition>,
     commit: Option<Commit>,
     outcome: Option<Outcome>,
+    /// Answers that are to be written outside of commits, each with its number and how many of its records are there.
+    sends: VecDeque<(u64, Arc<OutputBlock>, usize)>,
     finished: bool,
     draining: bool,
 }
@@ -108,6 +112,7 @@ impl Worker {
             paused: BTreeSet::new(),
             commit: None,
             outcome: None,
+            sends: VecDeque::new(),
             finished: false,
             draining: false,
         }
@@ -339,6 +344,7 @@ impl Worker {
         }
         match around.random.below(10) {
             0..=3 if self.commit.is_some() => self.commit(around),
+            5..=6 if !self.sends.is_empty() => self.send(around),
             4 => {
                 let back = around.weather.is_some_and(|weather| around.random.per_mille(weather.clock_back));
                 let now_ms = around.now_ms - if back { around.random.scaled(1, 2000) } else { 0 };
@@ -370,6 +376,31 @@ impl Worker {
         }
         *position = read.next;
         self.handle(Event::End(partition, read.next), around)
+    }
+
+    /// Writes some of the answers that go out at once; nobody fences that.
+    fn send(&mut self, around: &mut Around<'_>) -> Result<(), String> {
+        let Some((number, block, written)) = self.sends.front_mut() else { return Ok(()) };
+        if around.is_unreachable {
+            return Ok(());
+        }
+        if around.weather.is_some_and(|weather| around.random.per_mille(weather.lost_answer)) {
+            // The answer got lost: all of it is sent again.
+            *written = 0;
+            return Ok(());
+        }
+        let some = around.random.scaled(1, 20) as usize;
+        for record in block.iter().skip(*written).take(some) {
+            let (place, new) = new_record(record, around.scenario.output_partitions);
+            around.log.append(place, new);
+        }
+        *written += some;
+        if *written < block.len() {
+            return Ok(());
+        }
+        let number = *number;
+        self.sends.pop_front();
+        self.handle(Event::Sent(number), around)
     }
 
     fn commit(&mut self, around: &mut Around<'_>) -> Result<(), String> {
@@ -438,6 +469,7 @@ impl Worker {
                 around.watch.cut(self.number, &transaction);
                 self.commit = Some(Commit::new(transaction, self.number, &self.id, self.epoch));
             }
+            Action::Send(number, block) => self.sends.push_back((number, block, 0)),
             Action::Recover => self.phase = Phase::Recover { fenced: false },
             Action::Pause(..) if around.fault == Some(Fault::IgnorePause) => {}
             Action::Pause(partition, true) => drop(self.paused.insert(partition)),

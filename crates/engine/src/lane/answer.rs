@@ -33,6 +33,8 @@ pub(super) struct Answers {
     passed_headers: Vec<String>,
     dead_letter_bytes_max: usize,
     block: OutputBlock,
+    /// The memory of a block that was committed, for the next one.
+    spare: OutputBlock,
     headers: HeadersWriter,
     value: Vec<u8>,
     text: Vec<u8>,
@@ -72,6 +74,7 @@ impl Answers {
             passed_headers: plan.output.headers.clone(),
             dead_letter_bytes_max: plan.dead_letters.record_bytes_max,
             block: OutputBlock::default(),
+            spare: OutputBlock::default(),
             headers: HeadersWriter::default(),
             value: Vec::new(),
             text: Vec::new(),
@@ -85,9 +88,13 @@ impl Answers {
 
     /// Takes what was collected.
     pub(super) fn take(&mut self) -> OutputBlock {
-        // The next block will be about as large: its memory is taken at once instead of by doubling.
-        let next = OutputBlock::with_capacity(self.block.len(), self.block.size_bytes());
-        std::mem::replace(&mut self.block, next)
+        std::mem::replace(&mut self.block, std::mem::take(&mut self.spare))
+    }
+
+    /// Keeps the memory of a block that is not needed any more.
+    pub(super) fn reuse(&mut self, mut block: OutputBlock) {
+        block.clear();
+        self.spare = block;
     }
 
     fn source_header(&mut self, source: Source<'_>) {

@@ -49,8 +49,13 @@ impl Lane {
         }
         let transaction = Arc::new(self.transaction(checkpoint, draining || offsets_due));
         self.last_cut_ms = self.now_ms;
-        self.commit = Commit::UnderWay(transaction.clone());
-        actions.push(Action::Commit(transaction));
+        self.commit = match self.unsent() {
+            Some(number) => Commit::Waiting(transaction, number),
+            None => {
+                actions.push(Action::Commit(transaction.clone()));
+                Commit::UnderWay(transaction)
+            }
+        };
         true
     }
 
@@ -124,6 +129,11 @@ impl Lane {
         {
             self.committed_identity = Some(journal::identity(&transaction.journal));
             self.fold.counters.commits += 1;
+            // The driver has let go of it by now, or else its memory is only not used again.
+            let outputs = Arc::try_unwrap(transaction).map(|transaction| transaction.outputs);
+            if let Some(block) = outputs.ok().and_then(|mut blocks| blocks.pop()) {
+                self.fold.answers.reuse(block);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use streamfold_flow::Partition;
 use streamfold_flow::log::Transaction;
-use streamfold_flow::record::RecordBlock;
+use streamfold_flow::record::{OutputBlock, RecordBlock};
 
 /// Something happened.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub enum Event {
     Aborted,
     /// Nobody knows what became of the commit under way, or the lane's transactional id was taken from it.
     Unknown,
+    /// Everything up to this [`Action::Send`] is durable.
+    Sent(u64),
     /// The answer to [`Action::Recover`]: the value of the last journal record, once the transactional id is the
     /// lane's own again; `None` for an empty journal.
     JournalEnd(Option<Vec<u8>>),
@@ -38,6 +40,9 @@ pub enum Action {
     /// Commit this, and answer with [`Event::Committed`], [`Event::Aborted`] or [`Event::Unknown`]. The same bytes
     /// come again after an abort. There is never more than one under way.
     Commit(Arc<Transaction>),
+    /// Write these answers at once, outside of transactions; they are numbered from 1. Answer with [`Event::Sent`].
+    /// Only with `delivery = "at_least_once"`.
+    Send(u64, Arc<OutputBlock>),
     /// Take the transactional id over again, then read the journal's end: [`Event::JournalEnd`].
     Recover,
     /// Stop (`true`) or go on (`false`) bringing records of this partition.

@@ -21,6 +21,7 @@ mod event;
 mod fold;
 mod queue;
 mod replay;
+mod send;
 mod stats;
 mod waiting;
 
@@ -31,12 +32,13 @@ pub use streamfold_learn::metrics::Report;
 
 use crate::checkpoint::{Blob, Checkpoint, CheckpointWriter, Manifest, RestoreError};
 use crate::journal::{self, Entry, Head, JournalRecord, PartitionRun, TopicIdentity};
-use crate::plan::{Parts, SharedPlan};
+use crate::plan::{Delivery, Parts, SharedPlan};
 use answer::Answers;
 use chunk::Chunk;
 use fold::{Fold, MODEL_BLOB};
 use queue::{Next, Queue};
 use replay::Replay;
+use send::Sends;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use streamfold_flow::Partition;
@@ -92,6 +94,9 @@ enum Phase {
 enum Commit {
     /// Its outcome is known.
     None,
+    /// It waits until everything up to this [`Action::Send`] is durable: no commit may say that something was answered
+    /// whose answer can still be lost.
+    Waiting(Arc<Transaction>, u64),
     /// It is on its way.
     UnderWay(Arc<Transaction>),
     /// The journal's end is being asked for.
@@ -112,6 +117,8 @@ pub struct Lane {
     /// What was folded since the last cut.
     record: JournalRecord,
     commit: Commit,
+    /// Answers that are sent outside of commits; `None`: they are a part of the commits.
+    sends: Option<Sends>,
     /// Number of the next commit.
     sequence: u64,
     /// Identity of the last journal record that is known to be durable.
@@ -158,7 +165,7 @@ impl Lane {
         Lane {
             fold: Fold::new(plan.clone(), parts.model, partitions, answers),
             decoders: parts.decoders,
-            plan,
+            plan: plan.clone(),
             head,
             run_id: identity.run_id,
             queues: Vec::new(),
@@ -167,6 +174,10 @@ impl Lane {
             replay: None,
             record: JournalRecord::default(),
             commit: Commit::None,
+            sends: match plan.delivery {
+                Delivery::ExactlyOnce => None,
+                Delivery::AtLeastOnce => Some(Sends::default()),
+            },
             sequence: 0,
             committed_identity: None,
             checkpoints: CheckpointWriter::default(),
@@ -298,7 +309,7 @@ impl Lane {
             stream_time_ms: Some(self.fold.stream_time_ms).filter(|time| *time > i64::MIN),
             folded: self.fold.folded,
             queue_bytes: self.queues.iter().map(|queue| queue.bytes).sum(),
-            pending_bytes: self.fold.answers.size_bytes(),
+            pending_bytes: self.pending_bytes(),
             waiting_rows: self.fold.waiting.len(),
             waiting_bytes: self.fold.waiting.size_bytes(),
             restore_remaining: remaining,
@@ -341,6 +352,7 @@ impl Lane {
                 return self.fail(error, actions);
             }
             Event::Tick(now_ms) => self.now_ms = now_ms,
+            Event::Sent(number) => self.sent(number, actions),
             Event::Committed => self.committed(),
             Event::Aborted => self.aborted(actions),
             Event::Unknown => self.unknown(actions),
@@ -437,6 +449,7 @@ impl Lane {
         loop {
             self.fold_on();
             self.tick();
+            self.send(actions);
             if !self.cut(actions) {
                 break;
             }
@@ -445,8 +458,13 @@ impl Lane {
         self.finish(actions);
     }
 
+    /// Memory of answers that are not durable, those of the commit under way left out.
+    fn pending_bytes(&self) -> usize {
+        self.fold.answers.size_bytes() + self.sends.as_ref().map_or(0, Sends::bytes)
+    }
+
     fn has_room(&self) -> bool {
-        self.fold.answers.size_bytes() < self.plan.limits.pending_bytes_max
+        self.pending_bytes() < self.plan.limits.pending_bytes_max
             && self.record.order.len() < ORDER_ENTRIES_MAX
     }
 

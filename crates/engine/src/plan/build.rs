@@ -4,8 +4,8 @@ use super::kafka::PropertyCheck;
 use super::model::build_model;
 use super::topics::{OutputTopics, TopicName, is_owned};
 use super::{
-    Catalog, DeadLetterPlan, FormatPlan, KafkaProperties, LabelPlan, Limits, MetricsPlan, OutputPlan, Plan,
-    Timing,
+    Catalog, DeadLetterPlan, Delivery, FormatPlan, KafkaProperties, LabelPlan, Limits, MetricsPlan,
+    OutputPlan, Plan, Timing,
 };
 use super::{inputs, kafka, label, meaning};
 use crate::spec::keys::{self, Key};
@@ -58,6 +58,10 @@ fn build(mut builder: Builder<'_>) -> Plan {
         prefix: spec.top.text(&keys::PREFIX).to_owned(),
         lanes: u32::try_from(spec.top.integer(&keys::LANES)).unwrap_or(1),
         seed: spec.top.integer(&keys::SEED).unsigned_abs(),
+        delivery: match spec.top.text(&keys::DELIVERY) {
+            "at_least_once" => Delivery::AtLeastOnce,
+            _ => Delivery::ExactlyOnce,
+        },
         kafka: builder.kafka(),
         inputs,
         features,

@@ -2,8 +2,8 @@
 
 use super::fields::type_word;
 use super::{
-    FormatPlan, InputPlan, LabelPlan, LearnAt, NamedParameters, OnTimeout, Plan, Role, Start, TopicName,
-    WhenFull,
+    Delivery, FormatPlan, InputPlan, LabelPlan, LearnAt, NamedParameters, OnTimeout, Plan, Role, Start,
+    TopicName, WhenFull,
 };
 use crate::spec::units::{format_duration, format_size};
 use std::fmt::Write;
@@ -19,6 +19,12 @@ impl Plan {
         page.line("group", self.group());
         page.line("lanes", self.lanes);
         page.line("seed", self.seed);
+        page.line("delivery", match self.delivery {
+            Delivery::ExactlyOnce => "exactly_once",
+            Delivery::AtLeastOnce => {
+                "at_least_once: answers do not wait for the commit; after a crash the last ones may be there twice, and differ"
+            }
+        });
         page.line("fingerprint", format!("{:016x}", self.fingerprint()));
         page.line("way", self.way());
         if let Some(labels) = self.inputs.iter().find(|input| input.role == Role::Labels) {

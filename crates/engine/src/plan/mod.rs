@@ -49,6 +49,8 @@ pub struct Plan {
     pub lanes: u32,
     /// Seed of everything that is random.
     pub seed: u64,
+    /// Whether answers wait for the commit.
+    pub delivery: Delivery,
     /// Properties of the Kafka clients.
     pub kafka: KafkaProperties,
     /// The inputs: those of events in the file's order, then that of labels if they come on a topic of their own.
@@ -87,6 +89,15 @@ pub struct KafkaProperties {
     pub consumer: BTreeMap<String, String>,
     /// For producers, over `common`.
     pub producer: BTreeMap<String, String>,
+}
+
+/// What becomes of answers when a lane's process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Answers are a part of the commits: each is there once.
+    ExactlyOnce,
+    /// Answers go out at once: the last ones may be there twice, and with several partitions differ.
+    AtLeastOnce,
 }
 
 /// What an input brings.

@@ -102,8 +102,8 @@ impl Backtest<'_> {
                     }
                     Action::Finished => return Ok(true),
                     Action::Failed(error) => return Err(RunError::Lane { lane: self.lane, error }.into()),
-                    // Follow from outcomes that a backtest does not have.
-                    Action::Recover | Action::Restart(_) => {}
+                    // Follow from outcomes and from a delivery that a backtest does not have.
+                    Action::Recover | Action::Restart(_) | Action::Send(..) => {}
                 }
             }
         }

@@ -5,6 +5,7 @@ use super::error::RunError;
 use super::hold::{HOLD_MAX, HoldWatch};
 use super::monitor::Phase;
 use super::patience::Notice;
+use super::send::SendThread;
 use super::start::{Started, Starter};
 use super::{Context, now_ms};
 use crate::lane::{Action, Event};
@@ -109,6 +110,12 @@ impl Runner<'_> {
                     return Ok(turn);
                 }
             }
+            if let Some(reply) = self.started.sends.as_mut().and_then(SendThread::reply) {
+                let number = reply.map_err(|error| self.failure("sending answers", error))?;
+                if let Some(turn) = self.tell(Event::Sent(number))? {
+                    return Ok(turn);
+                }
+            }
             match self.started.source.fetch(self.wait(), &mut fetched) {
                 Ok(()) if fetched.is_empty() => {}
                 Ok(()) => notice.over(|| format!("lane {}: records are read again", self.number)),
@@ -159,12 +166,18 @@ impl Runner<'_> {
     }
 
     fn wait(&self) -> Duration {
-        if self.started.commits.is_busy() || self.told > Wish::Run { WAIT_BUSY } else { WAIT_IDLE }
+        let sends = self.started.sends.as_ref().is_some_and(SendThread::is_busy);
+        if self.started.commits.is_busy() || sends || self.told > Wish::Run { WAIT_BUSY } else { WAIT_IDLE }
     }
 
     fn act(&mut self, action: Action) -> Result<Option<Turn>, RunError> {
         match action {
             Action::Commit(transaction) => self.started.commits.commit(transaction),
+            Action::Send(number, block) => {
+                if let Some(sends) = &mut self.started.sends {
+                    sends.send(number, block);
+                }
+            }
             Action::Recover => self.started.commits.recover(),
             Action::Pause(partition, pause) => {
                 let paused = self.started.source.pause(partition, pause);

@@ -18,6 +18,7 @@ mod lane_thread;
 mod monitor;
 mod patience;
 pub mod port;
+mod send;
 mod start;
 
 pub use backtest::{Backtest, BacktestLane};

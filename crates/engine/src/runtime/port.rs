@@ -4,7 +4,7 @@ use crate::checkpoint::StateRecord;
 use std::sync::Arc;
 use std::time::Duration;
 use streamfold_flow::Partition;
-use streamfold_flow::log::{Committer, LogError, Source};
+use streamfold_flow::log::{Committer, LogError, Sender, Source};
 
 /// Opens what a lane reads and writes with.
 pub trait Connect: Send + Sync {
@@ -12,6 +12,8 @@ pub trait Connect: Send + Sync {
     fn source(&self, lane: u32) -> Result<Box<dyn Source>, LogError>;
     /// A committer under this lane's transactional id.
     fn committer(&self, lane: u32) -> Result<Box<dyn Committer>, LogError>;
+    /// Writes this lane's answers outside of transactions; asked for only with `delivery = "at_least_once"`.
+    fn sender(&self, lane: u32) -> Result<Box<dyn Sender>, LogError>;
     /// Joins the group; `lanes` is told what it decides, from within [`Membership::poll`].
     fn join(&self, lanes: Arc<dyn LaneHandler>) -> Result<Box<dyn Membership>, LogError>;
 }

@@ -4,10 +4,12 @@ use super::commit::CommitThread;
 use super::control::{Control, Wish};
 use super::error::{MovedOffset, RunError};
 use super::patience::patiently;
+use super::send::SendThread;
 use super::{Context, now_ms};
 use crate::checkpoint::{Checkpoint, RestoreError};
 use crate::journal::JournalRecord;
 use crate::lane::{Identity, Lane, partitions_of};
+use crate::plan::Delivery;
 use std::sync::Arc;
 use std::time::Duration;
 use streamfold_flow::Partition;
@@ -25,6 +27,8 @@ pub(super) struct Started {
     pub(super) lane: Lane,
     pub(super) source: Box<dyn Source>,
     pub(super) commits: CommitThread,
+    /// With `delivery = "at_least_once"`.
+    pub(super) sends: Option<SendThread>,
 }
 
 /// Takes one lane over.
@@ -52,12 +56,18 @@ impl Starter<'_> {
         if self.wait("assigning its partitions", || source.assign(&positions))?.is_none() {
             return Ok(None);
         }
+        let sends = match self.context.plan.delivery {
+            Delivery::ExactlyOnce => None,
+            Delivery::AtLeastOnce => {
+                let sender = self.wait("opening the producer of its answers", || log.sender(self.lane))?;
+                let Some(sender) = sender else { return Ok(None) };
+                Some(self.thread(SendThread::start(sender, self.control.clone(), self.lane))?)
+            }
+        };
         let monitor = self.context.monitor.clone();
-        let commits = CommitThread::start(committer, log.clone(), self.control.clone(), monitor, self.lane)
-            .map_err(|error| {
-            self.failure("starting its commit thread", LogError::Fatal(error.to_string()))
-        })?;
-        Ok(Some(Started { lane, source, commits }))
+        let commits = CommitThread::start(committer, log.clone(), self.control.clone(), monitor, self.lane);
+        let commits = self.thread(commits)?;
+        Ok(Some(Started { lane, source, commits, sends }))
     }
 
     fn restore(&self) -> Result<Option<Lane>, RunError> {
@@ -155,6 +165,10 @@ impl Starter<'_> {
     ) -> Result<Option<T>, RunError> {
         let what = format!("lane {}: {what}", self.lane);
         patiently(self.control, Wish::Drain, &what, attempt).map_err(|error| RunError::Log { what, error })
+    }
+
+    fn thread<T>(&self, started: std::io::Result<T>) -> Result<T, RunError> {
+        started.map_err(|error| self.failure("starting a thread", LogError::Fatal(error.to_string())))
     }
 
     fn failure(&self, what: &str, error: LogError) -> RunError {

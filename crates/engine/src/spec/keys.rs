@@ -34,7 +34,7 @@ const TIB: i64 = 1 << 40;
 pub const TOP: Section = Section {
     path: "",
     doc: "The pipeline as a whole. These keys stand above the first section.",
-    keys: &[&[NAME, PREFIX, LANES, SEED]],
+    keys: &[&[NAME, PREFIX, LANES, SEED, DELIVERY]],
     open: None,
 };
 
@@ -70,6 +70,17 @@ pub const SEED: Key = Key {
     presence: Presence::Default("0"),
     effect: Effect::Meaning,
     doc: "Seed of everything that is random in models.",
+};
+
+pub const DELIVERY: Key = Key {
+    name: "delivery",
+    kind: Kind::Choice(&["exactly_once", "at_least_once"]),
+    presence: Presence::Default("\"exactly_once\""),
+    effect: Effect::Operation,
+    doc: "`exactly_once`: answers, dead letters and metrics are a part of the commits, and readers under `read_committed` see \
+          each once, after the commit. `at_least_once`: they go out at once, outside of transactions, which saves the wait for the commit \
+          (up to `timing.commit_interval`). After a crash the last of them may be there twice, and with several partitions the second can differ \
+          from the first. Journal, state and offsets commit in transactions all the same: the model is what the journal says.",
 };
 
 /// Properties of Kafka's clients.

@@ -11,7 +11,7 @@ use streamfold_engine::lane::{Action, Event, Identity, Lane, LaneError, SOURCE_H
 use streamfold_engine::plan::*;
 use streamfold_flow::Partition;
 use streamfold_flow::log::Transaction;
-use streamfold_flow::record::{Headers, RecordBlock, RecordRef};
+use streamfold_flow::record::{Headers, OutputBlock, RecordBlock, RecordRef};
 use streamfold_flow::rows::{BadRecord, Decode, Decoded, Encode, Field, Value};
 use streamfold_flow::schema::{FieldSpec, FieldType, RowSchema, TimeNotation};
 use streamfold_learn::features::{Row, Schema};
@@ -160,6 +160,7 @@ impl Classifier for Shares {
 /// What the tests turn.
 #[derive(Clone)]
 pub struct Setup {
+    pub delivery: Delivery,
     pub joined: bool,
     pub classes: bool,
     pub lanes: u32,
@@ -173,6 +174,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Setup {
+            delivery: Delivery::ExactlyOnce,
             joined: false,
             classes: false,
             lanes: 1,
@@ -253,6 +255,7 @@ impl Setup {
             prefix: String::new(),
             lanes: self.lanes,
             seed: 0,
+            delivery: self.delivery,
             kafka: KafkaProperties::default(),
             inputs,
             features: Schema { numeric: vec!["x".into()], categories: Vec::new(), sparse_size: 0 },
@@ -370,7 +373,11 @@ impl Log {
         self.journal.push(transaction.journal.clone());
         self.state.extend(transaction.state.iter().cloned());
         self.offsets.extend(transaction.offsets.iter().copied());
-        for output in transaction.outputs.iter().flat_map(|block| block.iter()) {
+        transaction.outputs.iter().for_each(|block| self.write(block));
+    }
+
+    pub fn write(&mut self, block: &OutputBlock) {
+        for output in block.iter() {
             self.written.push(Written {
                 topic: output.topic,
                 source: output.headers.get(SOURCE_HEADER).map(|v| String::from_utf8_lossy(v).into_owned()),
@@ -414,6 +421,8 @@ pub struct Driver {
     pub restart: bool,
     pub now_ms: i64,
     pub fates: VecDeque<Fate>,
+    /// Answers that go out at once and are not written yet.
+    pub sends: VecDeque<(u64, Arc<OutputBlock>)>,
     recover: bool,
     paused: BTreeMap<Partition, bool>,
 }
@@ -440,6 +449,7 @@ impl Driver {
             restart: false,
             now_ms: 1_000,
             fates: VecDeque::new(),
+            sends: VecDeque::new(),
             recover: false,
             paused: BTreeMap::new(),
         }
@@ -459,6 +469,7 @@ impl Driver {
                     assert!(self.under_way.is_none(), "two commits under way");
                     self.under_way = Some(transaction);
                 }
+                Action::Send(number, block) => self.sends.push_back((number, block)),
                 Action::Recover => self.recover = true,
                 Action::Pause(partition, pause) => {
                     self.paused.insert(partition, pause);
@@ -528,7 +539,16 @@ impl Driver {
             self.fetch(log, partition, count);
         }
         self.tick(log, 7);
+        self.send(log);
         self.settle(log);
+    }
+
+    /// Writes the oldest answers that go out at once.
+    pub fn send(&mut self, log: &mut Log) {
+        if let Some((number, block)) = self.sends.pop_front() {
+            log.write(&block);
+            self.handle(log, Event::Sent(number));
+        }
     }
 
     /// Rounds until the lane is over.

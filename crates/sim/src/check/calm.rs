@@ -13,7 +13,7 @@ use streamfold_engine::journal::{Entry, JournalRecord};
 use streamfold_engine::lane::{Action, Event, Lane, LaneError, partitions_of};
 use streamfold_engine::plan::Plan;
 use streamfold_flow::Partition;
-use streamfold_flow::record::RecordBlock;
+use streamfold_flow::record::{OutputBlock, RecordBlock};
 
 pub(super) struct CalmLane<'a> {
     world: &'a World,
@@ -101,11 +101,12 @@ impl<'a> CalmLane<'a> {
         while !actions.is_empty() {
             for action in std::mem::take(&mut actions) {
                 match action {
+                    Action::Send(number, block) => {
+                        self.write(&block);
+                        self.lane.handle(Event::Sent(number), &mut actions);
+                    }
                     Action::Commit(transaction) => {
-                        for record in transaction.outputs.iter().flat_map(|block| block.iter()) {
-                            let (place, new) = new_record(record, self.world.scenario.output_partitions);
-                            self.written.push(place, new);
-                        }
+                        transaction.outputs.iter().for_each(|block| self.write(block));
                         self.lane.handle(Event::Committed, &mut actions);
                     }
                     Action::Finished => self.is_finished = true,
@@ -116,6 +117,13 @@ impl<'a> CalmLane<'a> {
             }
         }
         Ok(())
+    }
+
+    fn write(&mut self, block: &OutputBlock) {
+        for record in block.iter() {
+            let (place, new) = new_record(record, self.world.scenario.output_partitions);
+            self.written.push(place, new);
+        }
     }
 
     /// Brings the next records of a partition, at most so many; returns how many there were.

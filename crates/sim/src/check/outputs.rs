@@ -1,12 +1,12 @@
-//! Every event that was committed to the inputs is answered exactly once: by a prediction that names it, or by a dead
-//! letter with its bytes. Nothing else is answered.
+//! Every event that was committed to the inputs is answered exactly once (or at least once, where the pipeline says
+//! so): by a prediction that names it, or by a dead letter with its bytes. Nothing else is answered.
 
 use crate::log::{Place, Stored, Topic, View};
 use crate::script::Expected;
 use crate::world::World;
 use std::collections::BTreeMap;
 use streamfold_engine::lane::SOURCE_HEADER;
-use streamfold_engine::plan::{DEAD_LETTERS, PREDICTIONS};
+use streamfold_engine::plan::{DEAD_LETTERS, Delivery, PREDICTIONS};
 
 /// Predictions and dead letters of one record of the inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,11 @@ pub(super) fn check(world: &World) -> Result<(), String> {
     }
     for (&(place, offset), &expected) in &world.expected {
         let found = answers.remove(&(place, offset)).unwrap_or_default();
-        if !fits(expected, found) {
+        let fits = match world.scenario.plan.delivery {
+            Delivery::ExactlyOnce => fits(expected, found),
+            Delivery::AtLeastOnce => fits_repeated(expected, found),
+        };
+        if !fits {
             return Err(format!(
                 "outputs: {place:?} offset {offset} should lead to {expected:?}, but there are {found:?}"
             ));
@@ -57,6 +61,17 @@ fn fits(expected: Expected, found: Answers) -> bool {
         Expected::PredictionOrDeadLetter => found == (1, 0) || found == (0, 1),
         Expected::DeadLetterOrNothing => found == (0, 1) || found == (0, 0),
         Expected::Nothing => found == (0, 0),
+    }
+}
+
+fn fits_repeated(expected: Expected, found: Answers) -> bool {
+    let Answers { predictions, dead_letters } = found;
+    match expected {
+        Expected::Prediction => predictions > 0 && dead_letters == 0,
+        Expected::DeadLetter => predictions == 0 && dead_letters > 0,
+        Expected::PredictionOrDeadLetter => predictions + dead_letters > 0,
+        Expected::DeadLetterOrNothing => predictions == 0,
+        Expected::Nothing => predictions == 0 && dead_letters == 0,
     }
 }
 

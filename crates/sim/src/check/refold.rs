@@ -7,6 +7,7 @@ use super::journal::Journal;
 use super::written::Written;
 use crate::world::World;
 use streamfold_engine::journal::{Entry, identity};
+use streamfold_engine::plan::Delivery;
 
 pub(super) fn check(world: &World, journals: &[Journal]) -> Result<(), String> {
     for (lane, journal) in journals.iter().enumerate() {
@@ -59,7 +60,11 @@ fn along<'a>(world: &'a World, lane: u32, journal: &Journal) -> Result<Option<Ca
 fn same_end(world: &World, lane: CalmLane<'_>, how: &str, found: Option<&Written>) -> Result<(), String> {
     let number = lane.number();
     let (written, hash) = lane.end()?;
-    if let Some(difference) = found.and_then(|found| written.difference(found)) {
+    let difference = |found| match world.scenario.plan.delivery {
+        Delivery::ExactlyOnce => written.difference(found),
+        Delivery::AtLeastOnce => written.missing_in(found),
+    };
+    if let Some(difference) = found.and_then(difference) {
         return Err(format!("refold: lane {number} {how} writes {difference}"));
     }
     match world.hashes.get(&number) {

@@ -48,6 +48,16 @@ impl Written {
         self.0.entry(place).or_default().push(Output { timestamp_ms, key, value, headers });
     }
 
+    /// The first record that is not where it should be in what was found, where others may lie between those that should be
+    /// there; in words.
+    pub(super) fn missing_in(&self, found: &Written) -> Option<String> {
+        self.0.iter().find_map(|(place, here)| {
+            let mut there = found.0.get(place).map_or(&[][..], Vec::as_slice).iter();
+            let at = here.iter().position(|output| !there.any(|other| other == output))?;
+            Some(format!("{:?} as number {at} of {place:?}, which is not there in this order", here[at]))
+        })
+    }
+
     /// The first difference to what was found, in words.
     pub(super) fn difference(&self, found: &Written) -> Option<String> {
         let places = self.0.keys().chain(found.0.keys());
