@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;
 use streamfold_engine::plan::{self, Parts, Plan};
-use streamfold_kafka::ClientConfig;
+use streamfold_kafka::{ClientConfig, check_property};
 
 /// Reads and validates the file; the error lists everything that is wrong with it.
 pub fn read(file: &Path) -> Result<Arc<Plan>> {
     let unreadable = || Failure::new(Exit::Usage, format!("cannot read {}", file.display()));
     let text = std::fs::read_to_string(file).with_context(unreadable)?;
-    let plan = plan::from_text(&text, &catalog()).map_err(|problems| {
+    let property = |name: &str, value: &str| check_property(name, value).map_err(|error| error.to_string());
+    let plan = plan::from_text_with(&text, &catalog(), &property).map_err(|problems| {
         let count = problems.len();
         let lines: Vec<_> = problems
             .iter()

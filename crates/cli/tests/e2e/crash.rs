@@ -55,6 +55,34 @@ fn kill_and_restart_change_no_byte() {
 }
 
 #[test]
+fn at_least_once_loses_no_answer_and_the_model_is_the_same() {
+    let Some(pipeline) = Pipeline::new("at-least-once", 1, 1) else { return };
+    pipeline.edit("lanes = 1", "lanes = 1\ndelivery = \"at_least_once\"");
+    for round in 0..4 {
+        let running = pipeline.start(&[]);
+        pipeline.produce(round * EVENTS..(round + 1) * EVENTS, 1);
+        pipeline.wait_folded(round * EVENTS + 1);
+        running.kill9();
+    }
+    pipeline.run_to_end();
+    let file = pipeline.path("predictions.ndjson");
+    let ran = pipeline.output(&["backtest"], &["--json", "--output", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.error);
+    let result: serde_json::Value = serde_json::from_str(&ran.text).unwrap();
+    let expected = std::fs::read_to_string(file).unwrap();
+    // Readers who do not wait for transactions see the same: nothing of it is in one.
+    let topic = format!("{}-predictions", pipeline.name);
+    let found = pipeline.client.read(&topic, true);
+    assert_eq!(found.len(), pipeline.client.read(&topic, false).len());
+    let mut seen = std::collections::BTreeSet::new();
+    let first_of_each = found.iter().filter(|prediction| seen.insert(prediction.key.clone()));
+    let texts: Vec<_> = first_of_each.map(|prediction| prediction.text()).collect();
+    assert!(texts.iter().eq(expected.lines()), "each answer is there, in its order");
+    let state = pipeline.state();
+    assert_eq!(state["lanes"][0]["checkpoint"]["state_hash"], result["lanes"][0]["state_hash"]);
+}
+
+#[test]
 fn lanes_move_to_the_process_that_is_left() {
     let Some(pipeline) = Pipeline::new("move", 4, 2) else { return };
     let (first, second) = (pipeline.start(&[]), pipeline.start(&[]));
