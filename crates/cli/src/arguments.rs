@@ -45,6 +45,8 @@ pub enum Verb {
     Models(ModelsArguments),
     /// Folds the topics' history as fast as it can be read, and shows how well the model does. Commits nothing.
     Backtest(BacktestArguments),
+    /// Evaluates models on a CSV, Parquet or ARFF file, without Kafka: each row is predicted, scored, then learnt from.
+    Evaluate(Box<EvaluateArguments>),
 }
 
 /// From where a generation starts.
@@ -166,6 +168,62 @@ pub struct BacktestArguments {
     /// Read at most so many bytes ahead, instead of limits.queue_bytes_max. Changes no result.
     #[arg(long, value_name = "BYTES")]
     pub queue_bytes: Option<usize>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// A CSV file with a header line, a Parquet or an ARFF file; CSV and ARFF also gzipped.
+    pub file: PathBuf,
+    /// The column that is to be predicted.
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+    /// What is predicted: regression, classification, clustering and so on. By default, what the models do; without
+    /// --model, what the target looks like.
+    #[arg(long)]
+    pub task: Option<String>,
+    /// The models, one or several, or `all` of the task. By default, a good one for the task.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub model: Vec<String>,
+    /// A parameter, of all models and transformers that have it, or of one: trees=20, k_means.clusters=5.
+    #[arg(long, value_name = "[NAME.]PARAMETER=VALUE")]
+    pub set: Vec<String>,
+    /// Transformers in front of the models, in this order. By default, what the models need: an encoder where there are
+    /// categories and the model cannot read them.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub prepare: Option<Vec<String>>,
+    /// Take the rows in the order of this column, instead of the file's order.
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Columns that are no features.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// What columns are, where it is not what they look like: number, boolean, category or time.
+    #[arg(long, value_name = "COLUMN=TYPE", value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// In CSV, text that stands for a missing cell besides an empty one, such as NA.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub missing: String,
+    /// In CSV, the character between two fields, or tab. By default, what the first line has most of.
+    #[arg(long, value_name = "CHARACTER")]
+    pub delimiter: Option<String>,
+    /// The CSV file has no header line; its columns are c1, c2 and so on.
+    #[arg(long)]
+    pub no_header: bool,
+    /// Only the first so many rows.
+    #[arg(long, value_name = "N")]
+    pub rows: Option<usize>,
+    /// Length of the window of the curve and the window's metrics, in rows.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..10_000_000))]
+    pub window: u64,
+    /// Of two classes, the one that F1 and ROC AUC are about. By default, the one that appears second.
+    #[arg(long, value_name = "CLASS")]
+    pub positive: Option<String>,
+    /// Seed of the models that draw random numbers.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

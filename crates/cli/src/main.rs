@@ -4,6 +4,7 @@ mod arguments;
 mod backtest;
 mod catalog;
 mod check;
+mod evaluate;
 mod exit;
 mod generation;
 mod kafka_log;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Verb::State(arguments) => state::state(arguments),
         Verb::Models(arguments) => models::models(&arguments),
         Verb::Backtest(arguments) => backtest::backtest(&arguments),
+        Verb::Evaluate(arguments) => evaluate::evaluate(&arguments),
     };
     exit::report(result)
 }
