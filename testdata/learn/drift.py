@@ -10,6 +10,8 @@ import json
 import sys
 
 import river
+from river import drift
+from river.drift.binary import hddm_w
 from river._river_rust.drift import AdaptiveWindowing
 
 MASK = (1 << 64) - 1
@@ -59,7 +61,7 @@ def adwin():
     for name, delta, clock in [("errors", 0.002, 32), ("errors", 0.05, 1), ("numbers", 0.002, 32), ("numbers", 1e-5, 7)]:
         window = AdaptiveWindowing(delta=delta, clock=clock, max_buckets=5, min_window_length=5, grace_period=10)
         changes, states = [], []
-        for at, value in enumerate(stream(**(ERRORS if name == "errors" else NUMBERS))):
+        for at, value in enumerate(stream(**STREAMS[name])):
             if window.update(value):
                 changes.append(at)
             if at % 97 == 96:
@@ -68,10 +70,56 @@ def adwin():
     return cases
 
 
+def places(detector, values):
+    """Where the detector reports a drift, and how many numbers it warns for in all."""
+    drifts, warnings = [], 0
+    for at, value in enumerate(values):
+        detector.update(value)
+        warnings += getattr(detector, "warning_detected", False) and not detector.drift_detected
+        if detector.drift_detected:
+            drifts.append(at)
+    return dict(drifts=drifts, warnings=warnings)
+
+
+def page_hinkley():
+    cases = []
+    for name, threshold, delta, mode in [
+        ("errors", 20.0, 0.005, "both"), ("errors", 50.0, 0.005, "both"), ("errors", 20.0, 0.01, "up"),
+        ("numbers", 50.0, 0.005, "both"), ("numbers", 50.0, 0.05, "down"),
+    ]:
+        detector = drift.PageHinkley(threshold=threshold, delta=delta, mode=mode)
+        found = places(detector, stream(**STREAMS[name]))
+        cases.append(dict(stream=name, threshold=threshold, delta=delta, mode=mode, **found))
+    return cases
+
+
+def binary(make, settings):
+    return [dict(**setting, **places(make(**setting), stream(**ERRORS))) for setting in settings]
+
+
+class SampleInfo(hddm_w.SampleInfo):
+    """River decays the bound of a sample's first number; MOA's is 1 there, as the weight of that number is."""
+
+    def update(self, x):
+        first = not self._is_init
+        super().update(x)
+        if first:
+            self._ibc = 1.0
+
+
+hddm_w.SampleInfo = SampleInfo
+
+
+STREAMS = dict(errors=ERRORS, numbers=NUMBERS)
 golden = dict(
     made_with=dict(python=sys.version.split()[0], river=river.__version__),
-    streams=dict(errors=ERRORS, numbers=NUMBERS),
+    streams=STREAMS,
     adwin=adwin(),
+    page_hinkley=page_hinkley(),
+    ddm=binary(drift.binary.DDM, [dict(), dict(warm_start=100, warning_threshold=1.5, drift_threshold=2.5)]),
+    eddm=binary(drift.binary.EDDM, [dict(), dict(alpha=0.8, beta=0.75)]),
+    hddm_a=binary(drift.binary.HDDMA, [dict(), dict(two_sided_test=True), dict(drift_confidence=1e-5, warning_confidence=0.01)]),
+    hddm_w=binary(drift.binary.HDDMW, [dict(), dict(two_sided_test=True), dict(lambda_val=0.01)]),
 )
 json.dump(golden, sys.stdout, indent=1)
 print()

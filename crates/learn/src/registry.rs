@@ -21,7 +21,17 @@ pub const TRANSFORMERS: &[TransformerEntry] =
     &[prepare::standard_scaler::ENTRY, prepare::one_hot::ENTRY, prepare::hashing::ENTRY];
 
 /// The detectors of change.
-pub const DETECTORS: &[DetectorEntry] = &[drift::adwin::ENTRY];
+pub const DETECTORS: &[DetectorEntry] = &[
+    drift::adwin::ENTRY,
+    drift::page_hinkley::ENTRY,
+    drift::kswin::ENTRY,
+    drift::ddm::ENTRY,
+    drift::eddm::ENTRY,
+    drift::hddm_a::ENTRY,
+    drift::hddm_w::ENTRY,
+    drift::psi::ENTRY,
+    drift::kolmogorov_smirnov::ENTRY,
+];
 
 /// How many classes a model can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq)]

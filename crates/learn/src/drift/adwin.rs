@@ -1,7 +1,7 @@
 //! ADWIN: a window that is as long as the mean stays the same.
 #![doc = include_str!("adwin.md")]
 
-use super::{DriftDetector, Input, LIMIT, State};
+use super::{DriftDetector, Input, LIMIT, State, usable};
 use crate::params::{Param, ParamKind, Values};
 use crate::registry::DetectorEntry;
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -153,9 +153,7 @@ impl Adwin {
 
     /// Adds a number and says what became of the mean, whatever `alarm_on` is.
     pub fn add(&mut self, value: f64) -> Change {
-        if value.is_nan() || value.abs() > LIMIT {
-            return Change::None;
-        }
+        let Some(value) = usable(value) else { return Change::None };
         let before = self.mean();
         self.insert(value);
         self.since_check += 1;
