@@ -56,6 +56,9 @@ pub enum StartMode {
     Fresh,
     /// Where the live generation has got to, with an empty model.
     Offsets,
+    /// Where the live generation has got to, with what fits of its state: a model whose features and parameters are the same,
+    /// events that wait for labels, metrics.
+    State,
 }
 
 #[derive(Debug, Args)]

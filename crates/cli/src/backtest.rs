@@ -57,7 +57,7 @@ pub fn backtest(arguments: &BacktestArguments) -> Result<()> {
 fn context(site: &Site) -> Result<Context> {
     let inputs = site.inputs()?;
     let layout = Layout::new(&site.plan, GENERATION, Status::Live);
-    let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, StartMode::Fresh)?;
+    let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, StartMode::Fresh, None)?;
     let until = run::ends(&log, &inputs)?;
     Ok(Context {
         plan: site.plan.clone(),

@@ -27,6 +27,8 @@ pub struct Generation {
     pub lanes: u32,
     /// From where it started.
     pub start: StartMode,
+    /// The generation whose state it has taken over.
+    pub inherits: Option<u32>,
     /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
 }
@@ -38,6 +40,7 @@ impl Generation {
             "version": 1,
             "status": self.status.name(),
             "start": start,
+            "inherits": self.inherits,
             "lanes": self.lanes,
             "created_ms": self.created_ms,
             "meaning": meaning_to_text(&self.meaning),
@@ -54,6 +57,7 @@ impl Generation {
             meaning: meaning_from_text(text("meaning")?)?,
             lanes: value.get("lanes")?.as_u64()?.try_into().ok()?,
             start: StartMode::from_str(text("start")?, false).ok()?,
+            inherits: value.get("inherits").and_then(Value::as_u64).and_then(|number| number.try_into().ok()),
             created_ms: value.get("created_ms")?.as_i64()?,
         })
     }
@@ -126,9 +130,12 @@ pub enum Decision {
 pub fn decide(plan: &Plan, there: &[Generation], request: Request, now_ms: i64) -> Result<Decision, Failure> {
     let status = if request.candidate { Status::Candidate } else { Status::Live };
     let number = there.last().map_or(1, |last| last.number + 1);
+    let live = there.iter().find(|generation| generation.status == Status::Live);
+    let inherits = live.filter(|_| request.new == Some(StartMode::State)).map(|live| live.number);
     let fresh = Generation {
         number,
         status,
+        inherits,
         meaning: plan.meaning.clone(),
         lanes: plan.lanes,
         start: request.new.unwrap_or(StartMode::Fresh),
@@ -162,8 +169,8 @@ fn changed(live: &Generation, there: &[Generation], plan: &Plan) -> Failure {
             "the file means what candidate {0} means: `run --candidate` runs it, `state promote FILE {0}` makes it live",
             candidate.number
         ),
-        None => "undo the change; or `run --new-generation fresh` begins anew where the file says; or `--new-generation offsets` \
-                 begins, with an empty model, where generation has got to; or `--candidate` runs beside the live generation \
+        None => "undo the change; or `run --new-generation state` goes on where generation has got to, with what fits of its state; or \
+                 `--new-generation offsets` does so with an empty model; or `--new-generation fresh` begins anew where the file says; or `--candidate` runs beside the live generation \
                  until it is promoted"
             .replace("where generation", &format!("where generation {}", live.number)),
     };
@@ -203,6 +210,7 @@ mod tests {
             meaning: plan.meaning.clone(),
             lanes: 1,
             start: StartMode::Offsets,
+            inherits: Some(3),
             created_ms: 5,
         }
     }

@@ -1,12 +1,13 @@
 //! What the runtime needs of the log, over Kafka: joins the plan's words with the client's.
 
 use crate::arguments::StartMode;
-use crate::layout::Layout;
+use crate::generation::Generation;
+use crate::layout::{Layout, Status};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use streamfold_engine::checkpoint::StateRecord;
 use streamfold_engine::plan::{Plan, Start};
-use streamfold_engine::runtime::port::{Archive, Connect, LaneHandler, Membership, Offsets};
+use streamfold_engine::runtime::port::{Archive, Connect, LaneHandler, Legacy, Membership, Offsets};
 use streamfold_flow::Partition;
 use streamfold_flow::log::{Committer, LogError, Sender, Source};
 use streamfold_kafka as kafka;
@@ -26,6 +27,8 @@ pub struct KafkaLog {
     cluster: Cluster,
     /// Where a generation starts that has no journal yet.
     start: StartMode,
+    /// The generation whose state lanes that begin take over: its number, and what there still is of it.
+    legacy: Option<(u32, Option<Generation>)>,
     /// There once the group is joined.
     group: Mutex<Option<GroupHandle>>,
 }
@@ -36,9 +39,10 @@ impl KafkaLog {
         config: ClientConfig,
         layout: Layout,
         start: StartMode,
+        legacy: Option<(u32, Option<Generation>)>,
     ) -> Result<Self, LogError> {
         let cluster = Cluster::connect(&config, &layout.group)?;
-        Ok(KafkaLog { plan, config, layout, cluster, start, group: Mutex::default() })
+        Ok(KafkaLog { plan, config, layout, cluster, start, legacy, group: Mutex::default() })
     }
 
     /// Names partitions as Kafka does.
@@ -55,6 +59,24 @@ impl KafkaLog {
 
     fn read(&self, topic: &str, lane: u32, start: kafka::Start) -> Result<kafka::PartitionReader, LogError> {
         kafka::PartitionReader::open(&self.cluster, topic, lane as i32, start, STALL_MAX)
+    }
+
+    fn state_of(&self, topic: &str, lane: u32) -> Result<Vec<StateRecord>, LogError> {
+        let mut records = Vec::new();
+        for block in self.read(topic, lane, kafka::Start::Beginning)? {
+            let block = block?;
+            records.extend(
+                block.iter().filter_map(|record| {
+                    record.key.map(|key| (key.to_vec(), record.value.map(<[u8]>::to_vec)))
+                }),
+            );
+        }
+        Ok(records)
+    }
+
+    fn end_of(&self, topic: &str, lane: u32) -> Result<Option<Vec<u8>>, LogError> {
+        let last = kafka::PartitionReader::last(&self.cluster, topic, lane as i32, STALL_MAX)?;
+        Ok(last.and_then(|block| block.iter().last().and_then(|record| record.value.map(<[u8]>::to_vec))))
     }
 
     fn journal_from(&self, lane: u32, start: kafka::Start) -> Result<Vec<Vec<u8>>, LogError> {
@@ -128,16 +150,7 @@ impl Membership for Joined {
 
 impl Archive for KafkaLog {
     fn state(&self, lane: u32) -> Result<Vec<StateRecord>, LogError> {
-        let mut records = Vec::new();
-        for block in self.read(&self.layout.state, lane, kafka::Start::Beginning)? {
-            let block = block?;
-            records.extend(
-                block.iter().filter_map(|record| {
-                    record.key.map(|key| (key.to_vec(), record.value.map(<[u8]>::to_vec)))
-                }),
-            );
-        }
-        Ok(records)
+        self.state_of(&self.layout.state, lane)
     }
 
     fn journal(&self, lane: u32, since_ms: Option<i64>) -> Result<Vec<Vec<u8>>, LogError> {
@@ -145,8 +158,22 @@ impl Archive for KafkaLog {
     }
 
     fn journal_end(&self, lane: u32) -> Result<Option<Vec<u8>>, LogError> {
-        let last = kafka::PartitionReader::last(&self.cluster, &self.layout.journal, lane as i32, STALL_MAX)?;
-        Ok(last.and_then(|block| block.iter().last().and_then(|record| record.value.map(<[u8]>::to_vec))))
+        self.end_of(&self.layout.journal, lane)
+    }
+
+    fn legacy(&self, lane: u32) -> Result<Option<Legacy>, LogError> {
+        let Some((number, old)) = &self.legacy else { return Ok(None) };
+        let gone =
+            || LogError::Fatal(format!("generation {number}, whose state is to be taken over, is gone"));
+        let old = old.as_ref().ok_or_else(gone)?;
+        let layout = Layout::new(&self.plan, old.number, old.status);
+        Ok(Some(Legacy {
+            generation: old.number,
+            meaning: old.meaning.clone(),
+            state: self.state_of(&layout.state, lane)?,
+            journal_end: self.end_of(&layout.journal, lane)?,
+            goes_on: old.status == Status::Live,
+        }))
     }
 }
 
@@ -156,7 +183,7 @@ impl Offsets for KafkaLog {
         let known = match self.start {
             StartMode::Fresh => vec![None; names.len()],
             // Of the live generation: that is whose place is taken, or who is run beside.
-            StartMode::Offsets => {
+            StartMode::Offsets | StartMode::State => {
                 Cluster::connect(&self.config, &self.plan.group())?.committed_offsets(&names)?
             }
         };

@@ -48,7 +48,9 @@ fn context(
     let topic = [layout.predictions().to_owned()];
     let predictions = patiently(|| site.cluster.topics(&topic)).context("cannot describe topics")?;
     let prediction_partitions = predictions.into_iter().flatten().map(|info| info.partitions).next();
-    let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, generation.start)?;
+    let old = |number| anyhow::Ok((number, site.generations()?.into_iter().find(|old| old.number == number)));
+    let legacy = generation.inherits.map(old).transpose()?;
+    let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, generation.start, legacy)?;
     let until = match until_end {
         true => Some(ends(&log, &inputs)?),
         false => None,

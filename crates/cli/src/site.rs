@@ -2,6 +2,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::generation::{self, Decision, Generation, Request};
+use crate::kafka_log::KafkaLog;
 use crate::layout::{Layout, Status};
 use crate::{pipeline, topics};
 use anyhow::{Context, Result};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use streamfold_engine::journal::TopicIdentity;
 use streamfold_engine::plan::{Plan, check_cluster};
+use streamfold_engine::runtime::port::Archive;
 use streamfold_flow::log::LogError;
 use streamfold_kafka::admin::TopicInfo;
 use streamfold_kafka::{ClientConfig, Cluster};
@@ -105,10 +107,43 @@ impl Site {
                 Ok(generation)
             }
             Decision::Begin(generation, retired) => {
+                if let Some(old) = generation.inherits {
+                    self.check_inheritance(&generation, old, &there, retired.is_some())?;
+                }
                 self.begin(&generation, retired.as_ref(), inputs)?;
                 Ok(generation)
             }
         }
+    }
+
+    /// Whether the state of an old generation can be taken over, before anything is changed.
+    fn check_inheritance(
+        &self,
+        new: &Generation,
+        number: u32,
+        there: &[Generation],
+        retires: bool,
+    ) -> Result<()> {
+        if retires {
+            self.require_stopped(&Layout::new(&self.plan, number, Status::Live).group)?;
+        }
+        let mut old = there.iter().find(|old| old.number == number).cloned();
+        if let Some(old) = old.as_mut().filter(|_| retires) {
+            old.status = Status::Retired;
+        }
+        let layout = Layout::new(&self.plan, new.number, new.status);
+        let log =
+            KafkaLog::new(self.plan.clone(), self.config.clone(), layout, new.start, Some((number, old)))?;
+        for lane in 0..new.lanes {
+            let legacy = patiently(|| log.legacy(lane)).context("cannot read the state to be taken over")?;
+            if let Some(Err(reason)) = legacy.map(|legacy| legacy.take(&self.plan.meaning)) {
+                let message =
+                    format!("lane {lane} cannot take over the state of generation {number}: {reason}");
+                let hint = "`--new-generation offsets` goes on from the same place with an empty model";
+                return Err(Failure::new(Exit::Failed, message).hint(hint).into());
+            }
+        }
+        Ok(())
     }
 
     /// Begins a generation: first its topics, then its entry, so that an entry means that the topics are there.

@@ -68,7 +68,7 @@ fn show(arguments: &ShowArguments) -> Result<()> {
 
 fn lanes(site: &Site, generation: &Generation, inputs: &[TopicIdentity]) -> Result<Vec<LaneState>> {
     let layout = Layout::new(&site.plan, generation.number, generation.status);
-    let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, generation.start)?;
+    let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, generation.start, None)?;
     let counts: Vec<i32> = inputs.iter().map(|input| input.partitions).collect();
     (0..generation.lanes)
         .map(|lane| {
@@ -104,6 +104,7 @@ fn print_generation(generation: &Generation, lanes: &[LaneState]) {
         match generation.start {
             StartMode::Fresh => "where the file says",
             StartMode::Offsets => "where its predecessor had got to",
+            StartMode::State => "the state of its predecessor",
         }
     );
     for lane in lanes {
@@ -200,6 +201,10 @@ fn numbered(generations: &[Generation], number: u32) -> Result<&Generation> {
 }
 
 fn reset(change: &ChangeArguments, start: StartMode) -> Result<()> {
+    if start == StartMode::State {
+        let message = "a reset begins with an empty model; `--start` is fresh or offsets";
+        return Err(Failure::new(Exit::Usage, message).into());
+    }
     let site = Site::open(&change.file)?;
     let inputs = site.inputs()?;
     let generations = site.generations()?;
@@ -211,6 +216,7 @@ fn reset(change: &ChangeArguments, start: StartMode) -> Result<()> {
         meaning: site.plan.meaning.clone(),
         lanes: site.plan.lanes,
         start,
+        inherits: None,
         created_ms: now_ms(),
     };
     plan_steps(
@@ -221,6 +227,8 @@ fn reset(change: &ChangeArguments, start: StartMode) -> Result<()> {
                 match start {
                     StartMode::Fresh => "where the file says",
                     StartMode::Offsets => "at the group's committed offsets",
+                    // Refused above.
+                    StartMode::State => "",
                 }
             ),
             format!("retire generation {} (`state drop` deletes it)", old.number),
@@ -314,7 +322,7 @@ fn restore_offsets(change: &ChangeArguments) -> Result<()> {
     let generations = site.generations()?;
     let generation = live(&generations)?;
     let layout = Layout::new(&site.plan, generation.number, generation.status);
-    let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, generation.start)?;
+    let log = KafkaLog::new(site.plan.clone(), site.config.clone(), layout, generation.start, None)?;
     let mut offsets = Vec::new();
     let mut steps = Vec::new();
     for lane in 0..generation.lanes {

@@ -1,7 +1,7 @@
 //! The journal: what a lane folded, in which order. One record a commit, in the commit's own transaction.
 //!
 //! ```text
-//! record  = version(1) sequence run_id folded head? partition* entry*
+//! record  = version(2) sequence run_id folded head? inherited? partition* entry*
 //! head    = cluster id, fingerprint, versions that decide bits, topics (name, id, partitions), lanes, lane, generation
 //! partition = input partition next count [first last checksum]     (those that moved, in their order)
 //! entry   = count<<2|0 place     a run: so many records of that partition
@@ -17,7 +17,7 @@ use streamfold_flow::record::RecordRef;
 use streamfold_learn::snapshot::{Reader, SnapshotError, Writer};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Whether the fold of the engine means the same: raised when the same journal would be folded to other bits.
 pub const MEANING_VERSION: u32 = 1;
@@ -127,6 +127,9 @@ pub struct JournalRecord {
     pub folded: u64,
     /// In the first record of a generation.
     pub head: Option<Head>,
+    /// In the first record of a generation that has taken over the state of an older one: the hash of that state. The
+    /// journal alone is not enough to make such a generation's state again.
+    pub inherited: Option<u64>,
     /// The partitions that moved. In the first record: all of the lane's, with their start in `next`.
     pub partitions: Vec<PartitionRun>,
     /// The order.
@@ -165,6 +168,10 @@ impl JournalRecord {
         out.boolean(self.head.is_some());
         if let Some(head) = &self.head {
             encode_head(head, &mut out);
+            out.boolean(self.inherited.is_some());
+            if let Some(hash) = self.inherited {
+                out.word(hash);
+            }
         }
         out.unsigned(self.partitions.len() as u64);
         for run in &self.partitions {
@@ -189,18 +196,20 @@ impl JournalRecord {
     /// Reads what [`JournalRecord::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let mut from = Reader::new("journal record", bytes);
-        from.version(VERSION)?;
+        let version = from.version(VERSION)?;
         let sequence = from.unsigned()?;
         let run_id = from.word()?;
         let folded = from.unsigned()?;
         let head = if from.boolean()? { Some(decode_head(&mut from)?) } else { None };
+        let inherits = head.is_some() && version >= 2 && from.boolean()?;
+        let inherited = if inherits { Some(from.word()?) } else { None };
         let length = from.length(4)?;
         let partitions = (0..length).map(|_| decode_run(&mut from)).collect::<Result<Vec<_>, _>>()?;
         let length = from.length(2)?;
         let order =
             (0..length).map(|_| decode_entry(&mut from, partitions.len())).collect::<Result<_, _>>()?;
         from.finish()?;
-        Ok(JournalRecord { sequence, run_id, folded, head, partitions, order })
+        Ok(JournalRecord { sequence, run_id, folded, head, inherited, partitions, order })
     }
 }
 
@@ -321,6 +330,7 @@ mod tests {
             run_id: 1 << 60,
             folded: 70,
             head: Some(head),
+            inherited: Some(11),
             partitions: vec![run, moved],
             order: vec![Entry::Tick(-5)],
         };

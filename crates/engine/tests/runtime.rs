@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use streamfold_engine::checkpoint::StateRecord;
 use streamfold_engine::plan::Delivery;
-use streamfold_engine::runtime::port::{Archive, Connect, LaneHandler, Membership, Offsets};
+use streamfold_engine::runtime::port::{Archive, Connect, LaneHandler, Legacy, Membership, Offsets};
 use streamfold_engine::runtime::{self, Context, Monitor, Phase, RunError, Site};
 use streamfold_flow::Partition;
 use streamfold_flow::log::{Committer, Fetched, LogError, Outcome, Sender, Source, Transaction};
@@ -213,6 +213,10 @@ impl Archive for Ports {
     fn journal_end(&self, _: u32) -> Result<Option<Vec<u8>>, LogError> {
         self.0.reach()?;
         Ok(self.0.log.lock().unwrap().journal.last().cloned())
+    }
+
+    fn legacy(&self, _: u32) -> Result<Option<Legacy>, LogError> {
+        Ok(None)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changed files, generations, and what `state` does with them.
 
-use crate::support::Pipeline;
+use crate::support::{Pipeline, wait};
 
 const MEANING: (&str, &str) =
     ("kind = \"linear_regression\"", "kind = \"linear_regression\"\nlearning_rate = 0.5");
@@ -34,6 +34,66 @@ fn a_change_of_speed_is_accepted_and_a_change_of_meaning_is_not() {
     assert_eq!(ran.code, Some(0), "{}", ran.error);
     assert_eq!(pipeline.state()["lanes"][0]["journal"]["folded"], 110);
     assert_eq!(pipeline.predictions().len(), 310);
+}
+
+#[test]
+fn a_new_generation_takes_over_what_fits() {
+    let Some(pipeline) = Pipeline::new("inherit", 1, 1) else { return };
+    pipeline.produce(0..300, 1);
+    pipeline.run_to_end();
+    let old = pipeline.state();
+    // Nothing that the state depends on: all of it goes on.
+    pipeline.edit("[output]", "[output]\ninclude = [\"x\"]");
+    let ran = pipeline.output(&["run"], &["--until-end", "--new-generation", "state"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.error);
+    assert!(ran.error.contains("behind 300 records (the model: taken over"), "{}", ran.error);
+    let new = pipeline.state();
+    let hash = |state: &serde_json::Value| state["lanes"][0]["checkpoint"]["model_hash"].clone();
+    assert_eq!((&new["generation"], hash(&new)), (&2.into(), hash(&old)));
+    assert_eq!(pipeline.predictions().len(), 300, "nothing is answered again");
+
+    // It goes on from its own checkpoint, whatever becomes of the old one.
+    pipeline.produce(300..400, 1);
+    let dropped = pipeline.output(&["state", "drop"], &["1", "--execute"]);
+    assert_eq!(dropped.code, Some(0), "{}", dropped.error);
+    pipeline.run_to_end();
+    assert_eq!(pipeline.predictions().len(), 400);
+    // The same model as that of one fold over all of it.
+    let ran = pipeline.output(&["backtest"], &["--json"]);
+    let whole: serde_json::Value = serde_json::from_str(&ran.text).unwrap();
+    assert_eq!(hash(&pipeline.state()), whole["lanes"][0]["model_hash"]);
+
+    // Another model begins with nothing, and says so.
+    pipeline.edit(MEANING.0, MEANING.1);
+    let ran = pipeline.output(&["run"], &["--until-end", "--new-generation", "state"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.error);
+    assert!(ran.error.contains("(the model: anew, waiting events: taken over"), "{}", ran.error);
+}
+
+#[test]
+fn a_generation_that_did_not_end_in_order_is_not_taken_over() {
+    let Some(pipeline) = Pipeline::new("inherit-killed", 1, 1) else { return };
+    pipeline.edit("checkpoint_interval = \"500ms\"", "checkpoint_interval = \"1h\"");
+    let running = pipeline.start(&[]);
+    // The first commit brings a checkpoint.
+    pipeline.produce(0..100, 1);
+    pipeline.wait_folded(100);
+    pipeline.produce(100..300, 1);
+    pipeline.wait_folded(300);
+    running.kill9();
+    pipeline.edit("[output]", "[output]\ninclude = [\"x\"]");
+    let take_over = || pipeline.output(&["run"], &["--until-end", "--new-generation", "state"]);
+    wait("the group knows that it is gone", || !take_over().error.contains("is at work"));
+    let refused = take_over();
+    assert_eq!(refused.code, Some(1), "{}", refused.error);
+    assert!(refused.error.contains("cannot take over the state of generation 1"), "{}", refused.error);
+    // Nothing has changed, so what the message says is possible.
+    pipeline.edit("include = [\"x\"]", "");
+    pipeline.run_to_end();
+    pipeline.edit("[output]", "[output]\ninclude = [\"x\"]");
+    assert_eq!(take_over().code, Some(0));
+    assert_eq!(pipeline.state()["generation"], 2);
+    assert_eq!(pipeline.predictions().len(), 300);
 }
 
 #[test]

@@ -29,6 +29,12 @@ pub enum RestoreError {
         /// The commit found.
         found: u64,
     },
+    /// The generation began with the state of an older one, and its own checkpoint of it is gone.
+    #[error(
+        "the generation took over the state of an older one, which only its checkpoints have, and there is none: its state topic was emptied; \
+         start a new generation"
+    )]
+    InheritedStateGone,
     /// The journal is that of something else.
     #[error("the journal belongs to another pipeline or cluster: {}", .0.join("; "))]
     Foreign(Vec<String>),

@@ -83,11 +83,14 @@ impl Lane {
         }
         let offsets = record.partitions.iter().map(|run| (run.partition, run.next)).collect();
         let journal = record.encode();
-        if checkpoint {
+        // What was taken over comes whole with the head: there is no journal from which it could be folded again.
+        let inherits = record.inherited.is_some();
+        if checkpoint || inherits {
             self.begin_checkpoint(journal::identity(&journal));
         }
         let was_busy = self.checkpoints.is_busy();
-        let state = self.checkpoints.portion(self.plan.limits.checkpoint_bytes_per_commit_max);
+        let portion_bytes_max = self.plan.limits.checkpoint_bytes_per_commit_max;
+        let state = self.checkpoints.portion(if inherits { usize::MAX } else { portion_bytes_max });
         if was_busy && !self.checkpoints.is_busy() {
             self.fold.counters.checkpoints += 1;
         }

@@ -32,7 +32,7 @@ pub use streamfold_learn::metrics::Report;
 
 use crate::checkpoint::{Blob, Checkpoint, CheckpointWriter, Manifest, RestoreError};
 use crate::journal::{self, Entry, Head, JournalRecord, PartitionRun, TopicIdentity};
-use crate::plan::{Delivery, Parts, SharedPlan};
+use crate::plan::{Delivery, Fit, Parts, SharedPlan};
 use answer::Answers;
 use chunk::Chunk;
 use fold::{Fold, MODEL_BLOB};
@@ -200,6 +200,14 @@ impl Lane {
         self.queues.sort_by_key(|queue| queue.partition);
     }
 
+    /// Takes over what fits of another generation's state; before [`Lane::start`]. The first commit then carries a whole
+    /// checkpoint, so that nothing depends on the other generation any more.
+    pub fn inherit(&mut self, checkpoint: &Checkpoint, fit: &Fit) -> Result<(), RestoreError> {
+        self.fold.inherit(&checkpoint.blobs, fit)?;
+        self.record.inherited = Some(checkpoint.manifest.state_hash);
+        Ok(())
+    }
+
     /// Starts a new generation at these positions, one for each partition of the lane. Its first commit is the
     /// journal's head.
     pub fn start(&mut self, positions: &[(Partition, i64)]) {
@@ -239,6 +247,9 @@ impl Lane {
                 return Err(RestoreError::JournalGap { wanted, found: record.sequence });
             }
             if wanted == 0 {
+                if record.inherited.is_some() {
+                    return Err(RestoreError::InheritedStateGone);
+                }
                 self.begin_from_head(&record)?;
             }
             self.committed_identity = Some(journal::identity(&bytes));

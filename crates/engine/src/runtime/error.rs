@@ -46,6 +46,16 @@ pub enum RunError {
         #[source]
         error: RestoreError,
     },
+    /// The state of an older generation cannot be taken over.
+    #[error("lane {lane} cannot take over the state of generation {generation}: {reason}")]
+    Inherit {
+        /// The lane.
+        lane: u32,
+        /// The older generation.
+        generation: u32,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// Somebody moved the group's offsets.
     #[error(
         "somebody moved the committed offsets of group {group}, so they no longer are where the journal of lane {lane} ends: {}",

@@ -1,6 +1,8 @@
 //! What the runtime needs of the log: connections, what a lane has stored, offsets, and the group.
 
-use crate::checkpoint::StateRecord;
+use crate::checkpoint::{Checkpoint, StateRecord};
+use crate::journal::identity;
+use crate::plan::{Fit, fit};
 use std::sync::Arc;
 use std::time::Duration;
 use streamfold_flow::Partition;
@@ -27,6 +29,38 @@ pub trait Archive: Send + Sync {
     fn journal(&self, lane: u32, since_ms: Option<i64>) -> Result<Vec<Vec<u8>>, LogError>;
     /// The value of the last record of the lane's journal.
     fn journal_end(&self, lane: u32) -> Result<Option<Vec<u8>>, LogError>;
+    /// What the generation that begins is to take over, if anything.
+    fn legacy(&self, lane: u32) -> Result<Option<Legacy>, LogError>;
+}
+
+/// What an older generation has left of a lane.
+pub struct Legacy {
+    /// Its number.
+    pub generation: u32,
+    /// Its meaning.
+    pub meaning: Vec<(String, String)>,
+    /// The records of the lane's state partition, in their order.
+    pub state: Vec<StateRecord>,
+    /// The value of the last record of the lane's journal.
+    pub journal_end: Option<Vec<u8>>,
+    /// Whether it may still be at work, so that what it folds behind its last checkpoint is of no concern.
+    pub goes_on: bool,
+}
+
+impl Legacy {
+    /// The checkpoint to go on from, and what of it fits a plan of this meaning; or why it cannot be taken over.
+    pub fn take(self, meaning: &[(String, String)]) -> Result<(Checkpoint, Fit), String> {
+        let fit = fit(&self.meaning, meaning)?;
+        let checkpoint = Checkpoint::find(self.state).map_err(|error| error.to_string())?;
+        let checkpoint = checkpoint.ok_or("it has no checkpoint")?;
+        let end = self.journal_end.as_deref().map(identity);
+        if !self.goes_on && end != Some(checkpoint.manifest.journal_identity) {
+            return Err("it did not end in order: its last events are in its journal but not in its checkpoint. Run it once more with \
+                        the file as it was and stop it (SIGTERM, or --until-end)"
+                .to_owned());
+        }
+        Ok((checkpoint, fit))
+    }
 }
 
 /// Asks for offsets of the inputs. Answers are in the order of the question.

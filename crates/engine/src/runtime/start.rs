@@ -4,6 +4,7 @@ use super::commit::CommitThread;
 use super::control::{Control, Wish};
 use super::error::{MovedOffset, RunError};
 use super::patience::patiently;
+use super::port::Legacy;
 use super::send::SendThread;
 use super::{Context, now_ms};
 use crate::checkpoint::{Checkpoint, RestoreError};
@@ -85,16 +86,58 @@ impl Starter<'_> {
 
     /// Begins a generation: nothing is stored yet.
     fn begin(&self) -> Result<Option<Lane>, RunError> {
-        let partitions = self.partitions();
-        let Some(offsets) = self.wait("finding where to start", || self.context.log.start(&partitions))?
-        else {
+        let (log, partitions) = (&self.context.log, self.partitions());
+        let Some(offsets) = self.wait("finding where to start", || log.start(&partitions))? else {
             return Ok(None);
         };
         let mut lane = self.build()?;
-        let positions: Vec<_> = partitions.into_iter().zip(offsets).collect();
-        log::info!("lane {}: starts generation {} afresh", self.lane, self.context.site.generation);
+        let mut positions: Vec<_> = partitions.into_iter().zip(offsets).collect();
+        let Some(legacy) = self.wait("reading what is to be taken over", || log.legacy(self.lane))? else {
+            return Ok(None);
+        };
+        match legacy {
+            None => {
+                log::info!("lane {}: starts generation {} afresh", self.lane, self.context.site.generation)
+            }
+            Some(legacy) => self.inherit(&mut lane, legacy, &mut positions)?,
+        }
         lane.start(&positions);
         Ok(Some(lane))
+    }
+
+    /// Takes over what fits of an older generation, and goes on from where its checkpoint was cut.
+    fn inherit(
+        &self,
+        lane: &mut Lane,
+        legacy: Legacy,
+        positions: &mut [(Partition, i64)],
+    ) -> Result<(), RunError> {
+        let number = legacy.generation;
+        let refused = |reason: String| RunError::Inherit { lane: self.lane, generation: number, reason };
+        let (checkpoint, fit) = legacy.take(&self.context.plan.meaning).map_err(refused)?;
+        let manifest = &checkpoint.manifest;
+        lane.inherit(&checkpoint, &fit).map_err(|error| refused(error.to_string()))?;
+        for (partition, position) in positions {
+            // By name: the order of the inputs may have changed.
+            let topic = self.context.site.topics.get(usize::from(partition.input));
+            let then = manifest.positions.iter().find(|(then, _)| {
+                then.partition == partition.partition
+                    && manifest.head.topics.get(usize::from(then.input)).map(|topic| &topic.topic_id)
+                        == topic.map(|topic| &topic.topic_id)
+            });
+            *position = then.map_or(*position, |(_, offset)| *offset);
+        }
+        let parts =
+            fit.parts().map(|(part, fits)| format!("{part}: {}", if fits { "taken over" } else { "anew" }));
+        log::info!(
+            "lane {}: starts generation {} from the state of generation {} behind {} records ({})",
+            self.lane,
+            self.context.site.generation,
+            number,
+            manifest.folded,
+            parts.join(", ")
+        );
+        Ok(())
     }
 
     /// The journal from the checkpoint's own commit on. Where to find that is told by clocks, which can be wrong: if it

@@ -2,6 +2,7 @@
 
 use super::{BadWindow, Fold};
 use crate::checkpoint::Blob;
+use crate::plan::Fit;
 use streamfold_learn::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
 /// Name of the model's blob.
@@ -39,9 +40,27 @@ impl Fold {
 
     /// Loads what [`Fold::save`] gave.
     pub(in crate::lane) fn load(&mut self, blobs: &[Blob]) -> Result<(), SnapshotError> {
+        self.load_parts(blobs, &Fit { model: true, waiting: true, metrics: true, labels: true })
+    }
+
+    /// Loads what fits of another generation's state. What is counted by generation begins anew.
+    pub(in crate::lane) fn inherit(&mut self, blobs: &[Blob], fit: &Fit) -> Result<(), SnapshotError> {
+        self.load_parts(blobs, fit)?;
+        self.folded = 0;
+        self.bad_window = BadWindow::default();
+        if !fit.metrics {
+            self.scored = 0;
+        }
+        Ok(())
+    }
+
+    fn load_parts(&mut self, blobs: &[Blob], fit: &Fit) -> Result<(), SnapshotError> {
         for (name, bytes) in blobs {
             match name.as_str() {
-                "core" => self.load_core(bytes)?,
+                "core" => self.load_core(bytes, fit.labels)?,
+                "metrics" if !fit.metrics => {}
+                MODEL_BLOB if !fit.model => {}
+                name if name.starts_with("waiting/") && !fit.waiting => {}
                 "metrics" => load_whole("metrics", bytes, &mut self.evaluator)?,
                 MODEL_BLOB => load_whole("model", bytes, self.model.model_mut())?,
                 name if name.starts_with("waiting/") => self.waiting.load_group(bytes)?,
@@ -56,7 +75,7 @@ impl Fold {
         Ok(())
     }
 
-    fn load_core(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+    fn load_core(&mut self, bytes: &[u8], labels: bool) -> Result<(), SnapshotError> {
         let mut from = Reader::new("lane", bytes);
         from.version(1)?;
         self.stream_time_ms = from.signed()?;
@@ -67,6 +86,9 @@ impl Fold {
         for _ in 0..from.length(1)? {
             let bad = from.boolean()?;
             self.bad_window.push(bad, self.plan.dead_letters.window_records);
+        }
+        if !labels {
+            return Ok(());
         }
         self.classes.load(&mut from)?;
         self.baselines.load(&mut from)?;
