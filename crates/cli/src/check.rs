@@ -4,6 +4,7 @@ use crate::arguments::CheckArguments;
 use crate::exit::{Exit, Failure};
 use crate::generation::{Decision, Request, decide};
 use crate::layout::Layout;
+use crate::memory::{Memory, mebibytes};
 use crate::site::{Site, now_ms};
 use crate::{pipeline, topics};
 use anyhow::Result;
@@ -13,6 +14,14 @@ pub fn check(arguments: &CheckArguments) -> Result<()> {
     let plan = pipeline::read(&arguments.file)?;
     pipeline::client_config(&plan)?;
     print!("{}", plan.describe());
+    let memory = Memory::of(&plan)?;
+    println!("memory, a model that has just begun counted");
+    println!("  {:<39} {}", "of each lane", mebibytes(memory.lane));
+    println!("  {:<39} {}", "of all lanes", mebibytes(memory.lanes));
+    if let Some(there) = memory.there {
+        println!("  {:<39} {}", "there is", mebibytes(there));
+    }
+    memory.check()?;
     if arguments.offline {
         return Ok(());
     }

@@ -9,6 +9,7 @@ mod exit;
 mod generation;
 mod kafka_log;
 mod layout;
+mod memory;
 mod metrics;
 mod models;
 mod pipeline;

@@ -4,6 +4,7 @@ use crate::arguments::RunArguments;
 use crate::generation::{Generation, Request};
 use crate::kafka_log::KafkaLog;
 use crate::layout::Layout;
+use crate::memory::Memory;
 use crate::site::{Site, patiently};
 use crate::{pipeline, serve, stop};
 use anyhow::{Context as _, Result};
@@ -18,6 +19,7 @@ use streamfold_flow::Partition;
 pub fn run(arguments: &RunArguments) -> Result<()> {
     let stop = stop::on_signal()?;
     let site = Site::open(&arguments.file)?;
+    Memory::of(&site.plan)?.check()?;
     let inputs = site.inputs()?;
     let request = Request { new: arguments.new_generation, candidate: arguments.candidate };
     let generation = site.generation(request, &inputs)?;

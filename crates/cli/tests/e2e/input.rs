@@ -4,6 +4,18 @@ use crate::support::{Pipeline, event};
 use streamfold_testkit::Message;
 
 #[test]
+fn fields_that_are_not_read_are_kept_where_asked_for() {
+    let Some(pipeline) = Pipeline::new("rest", 1, 1) else { return };
+    pipeline.edit("[output]", "[output]\ninclude = [\"_rest\"]");
+    let value = r#"{"x":1,"note":"é","z":2,"n":[1, {"a":null}],"y":3}"#;
+    pipeline.client.produce(&pipeline.input, [Message::value(value)]);
+    pipeline.run_to_end();
+    let text = pipeline.predictions()[0].text();
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["_rest"], r#"{"note":"é","n":[1, {"a":null}]}"#);
+}
+
+#[test]
 fn bad_records_go_to_the_dead_letter_topic_with_their_bytes() {
     let Some(pipeline) = Pipeline::new("bad", 1, 1) else { return };
     // Room for a large record that is bad too.

@@ -5,6 +5,7 @@ use super::{
     Delivery, FormatPlan, InputPlan, LabelPlan, LearnAt, NamedParameters, OnTimeout, Plan, Role, Start,
     TopicName, WhenFull,
 };
+use crate::spec::keys;
 use crate::spec::units::{format_duration, format_size};
 use std::fmt::Write;
 use streamfold_flow::schema::{FieldType, TimeNotation};
@@ -141,8 +142,6 @@ impl Plan {
         for (name, bytes) in self.memory_of_lane() {
             page.line(name, format_size(bytes));
         }
-        let mib = self.memory_bytes_max() as f64 / f64::from(1 << 20);
-        page.line("sum over all lanes", format!("{mib:.1}MiB"));
         page.section("state");
         page.line("checkpoint_part_bytes_max", size(self.limits.checkpoint_part_bytes_max));
     }
@@ -181,7 +180,11 @@ fn format_words(format: &FormatPlan) -> String {
 }
 
 fn field_words(input: &InputPlan, field: Option<usize>) -> Option<String> {
-    let field = input.schema.fields.get(field?)?;
+    let field = field?;
+    if field == input.schema.fields.len() && input.schema.keep_unknown {
+        return Some(format!("{} (all that is not read)", keys::REST));
+    }
+    let field = input.schema.fields.get(field)?;
     let kind = match field.kind {
         FieldType::Time(notation) => {
             let name =

@@ -89,6 +89,10 @@ impl Fields {
         let declared = input.types(&keys::TYPES);
         let mut schema = RowSchema::default();
         for wanted in &self.0 {
+            if wanted.r#use == Use::Include && wanted.name == keys::REST {
+                schema.keep_unknown = true;
+                continue;
+            }
             if schema.fields.iter().any(|field| field.name == wanted.name) {
                 continue;
             }
@@ -135,7 +139,9 @@ impl Fields {
 
     /// The place of a field in the schema.
     pub(super) fn find(schema: &RowSchema, name: &str) -> Option<usize> {
-        schema.fields.iter().position(|field| field.name == name)
+        // The column of what is not declared comes behind the others.
+        let rest = (schema.keep_unknown && name == keys::REST).then_some(schema.fields.len());
+        rest.or_else(|| schema.fields.iter().position(|field| field.name == name))
     }
 }
 

@@ -21,10 +21,4 @@ impl Plan {
         }
         bounds
     }
-
-    /// The sum of all bounds over all lanes. Models come on top.
-    pub fn memory_bytes_max(&self) -> u64 {
-        let lane = self.memory_of_lane().iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
-        lane.saturating_mul(u64::from(self.lanes))
-    }
 }

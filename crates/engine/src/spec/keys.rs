@@ -402,8 +402,12 @@ pub const INCLUDE: Key = Key {
     kind: Kind::Fields,
     presence: Presence::Default("[]"),
     effect: Effect::Meaning,
-    doc: "Fields of the event that are repeated in the answer.",
+    doc: "Fields of the event that are repeated in the answer. `_rest` stands for all fields that the pipeline does not read: they are \
+          kept as they came, together in a text that is a JSON object.",
 };
+
+/// In `include`: the fields that are not declared.
+pub const REST: &str = "_rest";
 
 pub const HEADERS: Key = Key {
     name: "headers",
