@@ -210,10 +210,11 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn memory_is_the_sum_over_lanes() {
+fn every_bound_of_memory_counts() {
     let (_, plan) = good("everything");
     let metrics = 5000 * 16 * 8;
     let lane = (16 << 20) + (8 << 20) + (1 << 20) + 100_000_000 + metrics + 100;
+    assert_eq!(plan.memory_of_lane().iter().map(|(_, bytes)| bytes).sum::<u64>(), lane);
 }
 
 proptest::proptest! {
