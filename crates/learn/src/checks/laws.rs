@@ -6,19 +6,19 @@ use super::subject::Subject;
 use crate::features::Schema;
 use crate::random::Random;
 
-type Checked = Result<(), String>;
+pub(super) type Checked = Result<(), String>;
 
 impl Candidate<'_> {
-    fn fresh(&self, schema: &Schema) -> Result<Box<dyn Subject>, String> {
+    pub(super) fn fresh(&self, schema: &Schema) -> Result<Box<dyn Subject>, String> {
         (self.build)(schema).map_err(|error| format!("cannot be built: {error}"))
     }
 
-    fn events(&self, kind: Kind, count: usize) -> impl Iterator<Item = Event> {
+    pub(super) fn events(&self, kind: Kind, count: usize) -> impl Iterator<Item = Event> {
         events(kind, count, self.classes)
     }
 
     /// One that has learnt this many plain events.
-    fn taught(&self, count: usize) -> Result<Box<dyn Subject>, String> {
+    pub(super) fn taught(&self, count: usize) -> Result<Box<dyn Subject>, String> {
         let mut subject = self.fresh(&schema())?;
         self.events(Kind::Plain, count).for_each(|event| subject.learn(&event, 1.0));
         Ok(subject)
@@ -26,11 +26,11 @@ impl Candidate<'_> {
 }
 
 /// The bits of an answer; every NaN is the one NaN.
-fn bits(answer: &[f64]) -> Vec<u64> {
+pub(super) fn bits(answer: &[f64]) -> Vec<u64> {
     answer.iter().map(|value| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }).collect()
 }
 
-fn same(what: &str, one: &[u8], other: &[u8]) -> Checked {
+pub(super) fn same(what: &str, one: &[u8], other: &[u8]) -> Checked {
     match one == other {
         true => Ok(()),
         false => Err(format!("{what}: the state's bytes differ ({} and {} of them)", one.len(), other.len())),
@@ -230,7 +230,7 @@ pub(super) fn foreign_bytes(candidate: &Candidate<'_>) -> Checked {
 }
 
 /// Changes one byte, or writes a float that no sound state holds.
-fn damage(bytes: &mut [u8], random: &mut Random) {
+pub(super) fn damage(bytes: &mut [u8], random: &mut Random) {
     let at = random.below(bytes.len().max(1) as u64) as usize;
     let float = [f64::NAN, f64::INFINITY, f64::MAX, -1.0, 0.0][random.below(5) as usize];
     match bytes.get_mut(at..at + 8) {

@@ -13,6 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod abilities;
 mod laws;
 mod stream;
 mod subject;
@@ -103,6 +104,46 @@ pub const CHECKS: &[Check] = &[
         name: "foreign_bytes",
         law: "cut, changed and random snapshots are an error or a state that answers validly and learns",
         run: laws::foreign_bytes,
+    },
+    Check {
+        name: "features_come_and_go",
+        law: "features that vanish for a long time and come back leave answers valid",
+        run: abilities::features_come_and_go,
+    },
+    Check {
+        name: "many_classes",
+        law: "of ten thousand classes a classifier learns as many as it is bounded to, and refuses the others",
+        run: abilities::many_classes,
+    },
+    Check {
+        name: "copies_independent",
+        law: "a copy (saved and loaded) that learns leaves the first one as it is",
+        run: abilities::copies_independent,
+    },
+    Check {
+        name: "memory_told",
+        law: "the memory that a model tells is not less than its state takes",
+        run: abilities::memory_told,
+    },
+    Check {
+        name: "explained",
+        law: "contributions are finite, one for each feature, and sum to the prediction of a regressor (to a relative 1e-9)",
+        run: abilities::explained,
+    },
+    Check {
+        name: "merged",
+        law: "copies that adopt the same changes in the same order have the same bits, wherever they come from",
+        run: abilities::merged,
+    },
+    Check {
+        name: "merged_by_name",
+        law: "a change from a copy with its features in another order is the same change (to a relative 1e-6)",
+        run: abilities::merged_by_name,
+    },
+    Check {
+        name: "foreign_changes",
+        law: "cut and changed changes are refused and leave every byte, or leave a state that answers validly and learns",
+        run: abilities::foreign_changes,
     },
 ];
 

@@ -13,6 +13,14 @@ pub(super) trait Subject {
     fn learn(&mut self, event: &Event, weight: f64);
     /// Whether it learns from the number in the event.
     fn learns_target(&self) -> bool;
+    /// The model; none of a transformer.
+    fn as_model(&self) -> Option<&AnyModel> {
+        None
+    }
+    /// See [`Subject::as_model`].
+    fn as_model_mut(&mut self) -> Option<&mut AnyModel> {
+        None
+    }
     fn snapshot(&self) -> &dyn Snapshot;
     fn snapshot_mut(&mut self) -> &mut dyn Snapshot;
 }
@@ -81,6 +89,14 @@ impl Subject for AnyModel {
 
     fn learns_target(&self) -> bool {
         matches!(self, AnyModel::Regressor(_))
+    }
+
+    fn as_model(&self) -> Option<&AnyModel> {
+        Some(self)
+    }
+
+    fn as_model_mut(&mut self) -> Option<&mut AnyModel> {
+        Some(self)
     }
 
     fn snapshot(&self) -> &dyn Snapshot {
