@@ -62,6 +62,43 @@ fn bad_records_go_to_the_dead_letter_topic_with_their_bytes() {
 }
 
 #[test]
+fn odd_times_labels_and_features() {
+    let Some(pipeline) = Pipeline::new("odd", 1, 1) else { return };
+    pipeline.edit(
+        "[features]\nnumeric = [\"x\", \"z\"]",
+        "time = \"at\"\n[features]\nnumeric = [\"x\", \"never\"]",
+    );
+    pipeline.edit("[timing]", "[dead_letters]\nfraction_max = 1\n[timing]");
+    let event = |at: &str, y: &str| Message::value(format!(r#"{{"at":{at},"x":1,"y":{y}}}"#)).with_key(y);
+    let now = format!("{}", std::time::UNIX_EPOCH.elapsed().unwrap().as_millis());
+    pipeline.client.produce(
+        &pipeline.input,
+        [
+            event(&now, "1"),
+            event("\"2090-01-01T00:00:00Z\"", "2090"),
+            event("\"the day before\"", "3"),
+            event(&now, "1e999"),
+            event(&now, "null"),
+            event(&now, "2"),
+        ],
+    );
+    pipeline.run_to_end();
+    let answered: Vec<_> = pipeline.predictions().into_iter().filter_map(|p| p.key).collect();
+    assert_eq!(
+        answered,
+        [&b"1"[..], b"null", b"2"],
+        "a feature that is always missing is no fault, nor is a missing label"
+    );
+    let dead = pipeline.client.read(&format!("{}.1.dead-letters", pipeline.name), true);
+    let reasons: Vec<_> =
+        dead.iter().filter_map(|letter| letter.header("__connect.errors.exception.message")).collect();
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    for (reason, says) in reasons.iter().zip(["ahead of the record's timestamp", "the day before", "1e999"]) {
+        assert!(reason.contains(says), "{reason:?} does not say {says:?}");
+    }
+}
+
+#[test]
 fn too_many_bad_records_stop_the_pipeline() {
     let Some(pipeline) = Pipeline::new("flood", 1, 1) else { return };
     pipeline.edit("[timing]", "[dead_letters]\nfraction_max = 0.5\nwindow_records = 20\n[timing]");
