@@ -6,6 +6,7 @@
 //! the same bits.
 
 pub mod baseline;
+pub mod bayes;
 pub mod checks;
 pub mod cluster;
 pub mod compose;

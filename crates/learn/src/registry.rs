@@ -5,7 +5,7 @@ use crate::drift::{DriftDetector, Input};
 use crate::features::Schema;
 use crate::model::{AnyModel, Task, Transformer};
 use crate::params::{Param, ParamError, ParamValue, Values, nearest};
-use crate::{cluster, drift, linear, prepare};
+use crate::{bayes, cluster, drift, linear, prepare};
 
 /// The models, in the order of their families.
 pub const MODELS: &[ModelEntry] = &[
@@ -13,6 +13,10 @@ pub const MODELS: &[ModelEntry] = &[
     linear::recursive_least_squares::ENTRY,
     linear::logistic_regression::ENTRY,
     linear::softmax_regression::ENTRY,
+    bayes::gaussian_naive_bayes::ENTRY,
+    bayes::multinomial_naive_bayes::ENTRY,
+    bayes::bernoulli_naive_bayes::ENTRY,
+    bayes::naive_bayes::ENTRY,
     cluster::k_means::ENTRY,
 ];
 
