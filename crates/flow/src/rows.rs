@@ -51,6 +51,10 @@ pub enum Value<'a> {
     Text(&'a str),
     /// Numbers by name, such as the scores of classes, in this order.
     Numbers(&'a [(&'a str, f64)]),
+    /// Numbers in a row, such as the steps of a forecast; not finite ones are written as null.
+    List(&'a [f64]),
+    /// Texts in a row, such as recommended items, the best first.
+    Texts(&'a [&'a str]),
 }
 
 /// A field of an answer: its name and value.

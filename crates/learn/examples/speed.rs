@@ -10,6 +10,8 @@ use streamfold_learn::registry;
 
 const EVENTS: usize = 100_000;
 const ROUNDS: usize = 7;
+/// Actions of bandits, and items of recommenders.
+const ACTIONS: usize = 10;
 
 fn main() -> Result<(), ParamError> {
     println!("{:<40}{:>10}{:>14}", "model", "features", "events/s");
@@ -75,6 +77,30 @@ fn event(model: &mut AnyModel, row: Row<'_>, target: f64) -> f64 {
             let answer = model.predict(row);
             model.learn(row, 1.0);
             answer.distance
+        }
+        AnyModel::AnomalyDetector(model) => {
+            let score = model.score(row);
+            model.learn(row, 1.0);
+            score
+        }
+        AnyModel::Recommender(model) => {
+            let mut list = Vec::new();
+            model.recommend(row, ACTIONS, ACTIONS, &mut list);
+            model.learn(row, usize::from(target > 0.0), 1.0);
+            list.len() as f64
+        }
+        AnyModel::Bandit(model) => {
+            let mut propensities = [0.0; ACTIONS];
+            model.decide(row, &mut propensities);
+            let action = (target.to_bits() % ACTIONS as u64) as usize;
+            model.learn(row, action, 1.0 / ACTIONS as f64, target, 1.0);
+            propensities[0]
+        }
+        AnyModel::Forecaster(model) => {
+            let mut next = [0.0];
+            model.forecast(&[row], &mut next);
+            model.learn(row, target, 1.0);
+            next[0]
         }
     }
 }

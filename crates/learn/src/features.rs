@@ -48,6 +48,15 @@ pub struct RowBuffer {
 }
 
 impl RowBuffer {
+    /// A copy of a row.
+    pub fn of(row: Row<'_>) -> Self {
+        RowBuffer {
+            numeric: row.numeric.to_vec(),
+            categories: row.categories.to_vec(),
+            sparse: row.sparse.to_vec(),
+        }
+    }
+
     /// Empties the row, keeping its memory.
     pub fn clear(&mut self) {
         self.numeric.clear();

@@ -135,6 +135,60 @@ pub trait Clusterer: Model {
     fn learn(&mut self, row: Row<'_>, weight: f64);
 }
 
+/// Says how strange an event is.
+pub trait AnomalyDetector: Model {
+    /// How strange the row is by what was learnt so far: finite, not negative, larger is stranger. The scale is the
+    /// detector's own; its documentation names it.
+    fn score(&self, row: Row<'_>) -> f64;
+    /// Learns what is usual. There is no target: strange events are learnt too, which a detector must bear.
+    fn learn(&mut self, row: Row<'_>, weight: f64);
+}
+
+/// One place of a list of recommendations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranked {
+    /// Number of the item.
+    pub item: usize,
+    /// Larger is better; comparable within one list only.
+    pub score: f64,
+}
+
+/// Recommends items, which are numbered from 0 in the order in which they were first seen, as classes are.
+///
+/// The first category of a row is the user; what else there is, is context that a model may look at.
+pub trait Recommender: Model {
+    /// Writes the best of the first `items` items into `out`, which it clears first: at most `count`, the best first,
+    /// none twice, with finite scores. Fewer where the model knows fewer.
+    fn recommend(&self, row: Row<'_>, items: usize, count: usize, out: &mut Vec<Ranked>);
+    /// Learns that the user took the item. See [`Regressor::learn`] for the weight.
+    fn learn(&mut self, row: Row<'_>, item: usize, weight: f64);
+}
+
+/// Chooses one of a number of actions, and learns from the reward of that one alone.
+///
+/// A bandit says how likely it takes each action; the action itself is drawn outside ([`crate::bandit::draw`]), by a
+/// number that follows from the event, so that folding the same events again takes the same actions.
+pub trait Bandit: Model {
+    /// Writes the probability of each action into `propensities`, whose length is the number of actions. They are
+    /// finite, not negative, and sum to 1 where there is an action.
+    fn decide(&self, context: Row<'_>, propensities: &mut [f64]);
+    /// Learns that `action`, which was taken with probability `propensity`, brought `reward` (larger is better). A
+    /// reward that is not finite or a propensity that is not in (0, 1] teaches nothing; see [`Regressor::learn`] for
+    /// the weight.
+    fn learn(&mut self, context: Row<'_>, action: usize, propensity: f64, reward: f64, weight: f64);
+}
+
+/// Foretells a series of numbers at even steps.
+pub trait Forecaster: Model {
+    /// Writes the forecasts of the next steps into `out`, the first for the step that follows the last learnt one;
+    /// finite. `exogenous` has what is known of these steps; where it is shorter than `out`, its last row stands
+    /// for the rest.
+    fn forecast(&self, exogenous: &[Row<'_>], out: &mut [f64]);
+    /// Learns the value of the next step. One that is not finite is a gap: the step passes, and nothing else is learnt.
+    /// A weight that is not positive is no step.
+    fn learn(&mut self, row: Row<'_>, value: f64, weight: f64);
+}
+
 /// Prepares features for the model behind it: scalers and encoders.
 pub trait Transformer: Snapshot + Send {
     /// The shape of the rows that [`Transformer::transform`] writes.
@@ -155,6 +209,14 @@ pub enum AnyModel {
     Classifier(Box<dyn Classifier>),
     /// Finds clusters.
     Clusterer(Box<dyn Clusterer>),
+    /// Finds what is strange.
+    AnomalyDetector(Box<dyn AnomalyDetector>),
+    /// Recommends items.
+    Recommender(Box<dyn Recommender>),
+    /// Chooses actions.
+    Bandit(Box<dyn Bandit>),
+    /// Foretells a series.
+    Forecaster(Box<dyn Forecaster>),
 }
 
 /// What a model predicts.
@@ -166,15 +228,38 @@ pub enum Task {
     Classification,
     /// A cluster; there is no label.
     Clustering,
+    /// How strange an event is; a label only serves to score it.
+    AnomalyDetection,
+    /// A list of items; the label is the item that was taken.
+    Recommendation,
+    /// An action; the label is its reward.
+    Bandit,
+    /// The next values of a series; the label is the value.
+    Forecasting,
 }
 
 impl Task {
+    /// All tasks.
+    pub const ALL: [Task; 7] = [
+        Task::Regression,
+        Task::Classification,
+        Task::Clustering,
+        Task::AnomalyDetection,
+        Task::Recommendation,
+        Task::Bandit,
+        Task::Forecasting,
+    ];
+
     /// The word for it in pipeline files.
     pub fn name(self) -> &'static str {
         match self {
             Task::Regression => "regression",
             Task::Classification => "classification",
             Task::Clustering => "clustering",
+            Task::AnomalyDetection => "anomaly_detection",
+            Task::Recommendation => "recommendation",
+            Task::Bandit => "bandit",
+            Task::Forecasting => "forecasting",
         }
     }
 }
@@ -186,6 +271,10 @@ impl AnyModel {
             AnyModel::Regressor(_) => Task::Regression,
             AnyModel::Classifier(_) => Task::Classification,
             AnyModel::Clusterer(_) => Task::Clustering,
+            AnyModel::AnomalyDetector(_) => Task::AnomalyDetection,
+            AnyModel::Recommender(_) => Task::Recommendation,
+            AnyModel::Bandit(_) => Task::Bandit,
+            AnyModel::Forecaster(_) => Task::Forecasting,
         }
     }
 
@@ -195,6 +284,10 @@ impl AnyModel {
             AnyModel::Regressor(model) => model.as_ref(),
             AnyModel::Classifier(model) => model.as_ref(),
             AnyModel::Clusterer(model) => model.as_ref(),
+            AnyModel::AnomalyDetector(model) => model.as_ref(),
+            AnyModel::Recommender(model) => model.as_ref(),
+            AnyModel::Bandit(model) => model.as_ref(),
+            AnyModel::Forecaster(model) => model.as_ref(),
         }
     }
 
@@ -204,6 +297,10 @@ impl AnyModel {
             AnyModel::Regressor(model) => model.as_mut(),
             AnyModel::Classifier(model) => model.as_mut(),
             AnyModel::Clusterer(model) => model.as_mut(),
+            AnyModel::AnomalyDetector(model) => model.as_mut(),
+            AnyModel::Recommender(model) => model.as_mut(),
+            AnyModel::Bandit(model) => model.as_mut(),
+            AnyModel::Forecaster(model) => model.as_mut(),
         }
     }
 }

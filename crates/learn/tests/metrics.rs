@@ -104,6 +104,7 @@ fn events(task: Task, case: &Json) -> Vec<Event> {
             let scores = case["scores"].as_array().unwrap().iter().map(floats);
             scores.zip(labels).map(|(scores, class)| Event::Class(scores, class)).collect()
         }
+        other => panic!("no golden numbers of {}", other.name()),
     }
 }
 

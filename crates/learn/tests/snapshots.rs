@@ -47,6 +47,12 @@ impl Part {
             Part::Model(AnyModel::Regressor(model)) => model.learn(row, number as f64, 1.0),
             Part::Model(AnyModel::Classifier(model)) => model.learn(row, number as usize % 2, 1.0),
             Part::Model(AnyModel::Clusterer(model)) => model.learn(row, 1.0),
+            Part::Model(AnyModel::AnomalyDetector(model)) => model.learn(row, 1.0),
+            Part::Model(AnyModel::Recommender(model)) => model.learn(row, number as usize % 7, 1.0),
+            Part::Model(AnyModel::Bandit(model)) => {
+                model.learn(row, number as usize % 3, 0.5, (number % 10) as f64, 1.0);
+            }
+            Part::Model(AnyModel::Forecaster(model)) => model.learn(row, number as f64, 1.0),
             Part::Transformer(transformer) => transformer.learn(row, 1.0),
         }
     }
@@ -64,6 +70,22 @@ impl Part {
             Part::Model(AnyModel::Clusterer(model)) => {
                 let answer = model.predict(row);
                 vec![answer.cluster as f64, answer.distance, answer.second_distance]
+            }
+            Part::Model(AnyModel::AnomalyDetector(model)) => vec![model.score(row)],
+            Part::Model(AnyModel::Recommender(model)) => {
+                let mut list = Vec::new();
+                model.recommend(row, 7, 4, &mut list);
+                list.iter().flat_map(|place| [place.item as f64, place.score]).collect()
+            }
+            Part::Model(AnyModel::Bandit(model)) => {
+                let mut propensities = vec![0.0; 3];
+                model.decide(row, &mut propensities);
+                propensities
+            }
+            Part::Model(AnyModel::Forecaster(model)) => {
+                let mut values = vec![0.0; 3];
+                model.forecast(&[row], &mut values);
+                values
             }
             Part::Transformer(transformer) => {
                 transformer.transform(row, &mut out);

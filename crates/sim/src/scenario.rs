@@ -215,6 +215,8 @@ fn plan(random: &mut Random, lanes: u32, step_ms: i64) -> Plan {
             include: vec!["x".to_owned(), "c".to_owned()],
             headers: vec!["trace".to_owned()],
             scores: random.per_mille(500),
+            items: 10,
+            steps: 1,
         },
         metrics: MetricsPlan {
             every_events: random.scaled(1, 100) as u64,
@@ -365,7 +367,7 @@ fn model(random: &mut Random, task: Task) -> ModelPlan {
     let name = match task {
         Task::Regression => random.pick(&["linear_regression", "recursive_least_squares"]),
         Task::Classification => "softmax_regression",
-        Task::Clustering => "k_means",
+        _ => "k_means",
     };
     let mut prepare = Vec::new();
     if random.per_mille(500) {
@@ -374,5 +376,5 @@ fn model(random: &mut Random, task: Task) -> ModelPlan {
     if random.per_mille(500) {
         prepare.push(named("one_hot"));
     }
-    ModelPlan { model: named(name), prepare }
+    ModelPlan { model: named(name), prepare, actions: Vec::new() }
 }

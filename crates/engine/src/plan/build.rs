@@ -178,6 +178,14 @@ impl Builder<'_> {
         if scores && task.is_some_and(|task| task != Task::Classification) {
             self.wrong(part, &keys::SCORES, "only classification has scores of classes", "remove it");
         }
+        for (key, wanted, word) in [
+            (&keys::ITEMS, Task::Recommendation, "recommendation has items"),
+            (&keys::STEPS, Task::Forecasting, "forecasting has steps"),
+        ] {
+            if part.given(key).is_some() && task.is_some_and(|task| task != wanted) {
+                self.wrong(part, key, format!("only {word}"), "remove it");
+            }
+        }
         for item in part.items(&keys::HEADERS) {
             if item.text.starts_with("streamfold.") {
                 let message = format!("{:?}: the pipeline writes headers of this name itself", item.text);
@@ -197,6 +205,8 @@ impl Builder<'_> {
             include: texts(&keys::INCLUDE),
             headers: texts(&keys::HEADERS),
             scores,
+            items: part.size(&keys::ITEMS),
+            steps: part.size(&keys::STEPS),
         };
         if scores && plan.format.name != "json" && label.is_some_and(|label| label.classes.is_empty()) {
             let message = format!("{} has fixed columns, and no class is known in advance", plan.format.name);
@@ -312,6 +322,10 @@ fn own_columns(task: Task) -> &'static [&'static str] {
         Task::Regression => &["prediction"],
         Task::Clustering => &["prediction", "distance"],
         Task::Classification => &["prediction", "probability", "score", "scores"],
+        Task::AnomalyDetection => &["score"],
+        Task::Recommendation => &["items", "scores"],
+        Task::Bandit => &["action", "propensity"],
+        Task::Forecasting => &["forecast"],
     }
 }
 
@@ -320,6 +334,9 @@ pub(super) fn columns(output: &OutputPlan, task: Task, label: Option<&LabelPlan>
     let mut columns = output.include.clone();
     for name in own_columns(task) {
         match *name {
+            "items" | "scores" if task == Task::Recommendation => numbered(&mut columns, name, output.items),
+            "forecast" => numbered(&mut columns, name, output.steps),
+            "score" if task != Task::Classification => columns.push(name.to_string()),
             "score" if label.is_none_or(|label| label.positive.is_none()) => {}
             "scores" if !output.scores => {}
             "scores" => {
@@ -330,6 +347,11 @@ pub(super) fn columns(output: &OutputPlan, task: Task, label: Option<&LabelPlan>
         }
     }
     columns
+}
+
+/// The columns of a list, numbered from 1.
+fn numbered(columns: &mut Vec<String>, name: &str, length: usize) {
+    columns.extend((1..=length).map(|number| format!("{name}.{number}")));
 }
 
 fn known_options(options: &[&str]) -> String {

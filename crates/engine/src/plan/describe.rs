@@ -9,6 +9,7 @@ use crate::spec::keys;
 use crate::spec::units::{format_duration, format_size};
 use std::fmt::Write;
 use streamfold_flow::schema::{FieldType, TimeNotation};
+use streamfold_learn::model::Task;
 use streamfold_learn::params::Param;
 use streamfold_learn::registry;
 
@@ -34,7 +35,7 @@ impl Plan {
         self.describe_kafka(&mut page);
         self.inputs.iter().for_each(|input| self.describe_input(&mut page, input));
         if let Some(label) = &self.label {
-            describe_label(&mut page, label);
+            describe_label(&mut page, label, self.task);
         }
         self.describe_model(&mut page);
         self.describe_outputs(&mut page);
@@ -112,6 +113,9 @@ impl Plan {
         for stage in &self.model.prepare {
             let params = registry::transformer(&stage.name).map_or(&[][..], |entry| entry.params);
             describe_parameters(page, "prepare", stage, params);
+        }
+        if !self.model.actions.is_empty() {
+            page.line("actions", self.model.actions.join(", "));
         }
         let model = &self.model.model;
         let params = registry::model(&model.name).map_or(&[][..], |entry| entry.params);
@@ -204,14 +208,20 @@ fn start_words(start: Start) -> String {
     }
 }
 
-fn describe_label(page: &mut Page, label: &LabelPlan) {
+fn describe_label(page: &mut Page, label: &LabelPlan, task: Task) {
     page.section("label");
     if !label.classes.is_empty() {
         page.line("classes", label.classes.join(", "));
     }
     if label.classes_max > 0 {
         page.line("classes_max", label.classes_max);
-        page.line("positive", label.positive.as_deref().unwrap_or("the second class"));
+    }
+    match task {
+        Task::Classification => {
+            page.line("positive", label.positive.as_deref().unwrap_or("the second class"));
+        }
+        Task::AnomalyDetection => page.line("positive", label.positive.as_deref().unwrap_or_default()),
+        _ => {}
     }
     if !label.joined {
         return page.line("from", "the event itself");

@@ -48,7 +48,10 @@ pub(super) fn build(builder: &mut Builder<'_>, task: Option<Task>) -> Vec<InputP
 }
 
 fn label_use(task: Option<Task>) -> Use {
-    if task == Some(Task::Classification) { Use::LabelClass } else { Use::LabelNumber }
+    match task {
+        Some(Task::Classification | Task::AnomalyDetection | Task::Recommendation) => Use::LabelClass,
+        _ => Use::LabelNumber,
+    }
 }
 
 fn notation(part: &Part) -> TimeNotation {

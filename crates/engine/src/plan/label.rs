@@ -3,7 +3,7 @@
 use super::build::Builder;
 use super::model::BuiltModel;
 use super::{LabelPlan, LearnAt, OnTimeout, WhenFull};
-use crate::spec::keys;
+use crate::spec::keys::{self, Key};
 use crate::spec::read::Part;
 use crate::spec::setting::Setting;
 use streamfold_learn::model::Task;
@@ -33,11 +33,11 @@ pub(super) fn build(builder: &mut Builder<'_>, model: &BuiltModel) -> Option<Lab
         "stop" => WhenFull::Stop,
         _ => WhenFull::ExpireOldest,
     };
-    let classification = model.task == Some(Task::Classification);
-    if model.task == Some(Task::Regression) {
-        check_no_classes(builder, part);
-    }
-    let classes_max = if classification { check_classes(builder, part, model) } else { 0 };
+    check_task(builder, part, model.task, joined);
+    let classes_max = match model.task {
+        Some(Task::Classification | Task::Recommendation) => check_classes(builder, part, model),
+        _ => 0,
+    };
     Some(LabelPlan {
         joined,
         classes: classes(part),
@@ -61,7 +61,9 @@ fn check_presence(builder: &mut Builder<'_>, model: &BuiltModel) {
     let spec = builder.spec;
     let (Some(task), part) = (model.task, &spec.label) else { return };
     let name = &model.plan.model.name;
-    if task == Task::Clustering && part.given {
+    if task == Task::AnomalyDetection {
+        // It learns from no label, but can be scored by one.
+    } else if task == Task::Clustering && part.given {
         let message = format!("{name} finds clusters and learns from no label");
         builder.problems.add(part.place, "label", message).hint("remove [label], or choose another model");
     } else if task != Task::Clustering && !part.given {
@@ -94,14 +96,52 @@ fn check_joined(builder: &mut Builder<'_>, part: &Part) {
     }
 }
 
-fn check_no_classes(builder: &mut Builder<'_>, part: &Part) {
-    for key in keys::LABEL_MEANING.iter().filter(|key| part.given(key).is_some()) {
-        builder.wrong(
-            part,
-            key,
-            "the model predicts a number, there are no classes",
-            "remove it, or choose a classifier",
-        );
+/// What the task asks of a label.
+fn check_task(builder: &mut Builder<'_>, part: &Part, task: Option<Task>, joined: bool) {
+    match task {
+        Some(Task::Regression | Task::Forecasting | Task::Bandit) => {
+            let message = match task {
+                Some(Task::Bandit) => "the label is a reward, there are no classes",
+                _ => "the model predicts a number, there are no classes",
+            };
+            refuse(builder, part, keys::LABEL_MEANING, message, "remove it, or choose a classifier");
+        }
+        Some(Task::AnomalyDetection) => {
+            let message = "an event is an anomaly or it is none, there are no other classes";
+            let keys = [keys::CLASSES, keys::CLASSES_MAX];
+            refuse(
+                builder,
+                part,
+                &keys,
+                message,
+                "remove it, and name what an anomaly is called in `positive`",
+            );
+            if part.given(&keys::POSITIVE).is_none() {
+                let message = "is missing: it says what an anomaly's label is";
+                let noted = builder.problems.add(part.place, part.path(&keys::POSITIVE), message);
+                noted.hint("add, for example, positive = \"true\"");
+            }
+        }
+        Some(Task::Recommendation) => {
+            let message = "a list of items has no class of its own to speak of";
+            refuse(builder, part, &[keys::POSITIVE], message, "remove it");
+        }
+        _ => {}
+    }
+    if task == Some(Task::Bandit) && !joined {
+        let message = "a reward is not known before its action is taken, and so comes on a topic of its own";
+        let hint = "add `topic`, `wait` and the keys by which rewards find their decisions";
+        builder.problems.add(part.place, "label", message).hint(hint);
+    }
+    if task == Some(Task::Forecasting) && joined {
+        let message = "the value of a step is in the event itself: a forecast is of what follows it";
+        builder.wrong(part, &keys::LABEL_TOPIC, message, "remove it, and name a field of the events");
+    }
+}
+
+fn refuse(builder: &mut Builder<'_>, part: &Part, keys: &[Key], message: &str, hint: &str) {
+    for key in keys.iter().filter(|key| part.given(key).is_some()) {
+        builder.wrong(part, key, message, hint);
     }
 }
 
@@ -109,7 +149,12 @@ fn check_no_classes(builder: &mut Builder<'_>, part: &Part) {
 fn check_classes(builder: &mut Builder<'_>, part: &Part, model: &BuiltModel) -> usize {
     let given = part.integer_given(&keys::CLASSES_MAX).and_then(|max| usize::try_from(max).ok());
     let by_model = model.classes_max.unwrap_or(usize::MAX);
-    let classes_max = given.unwrap_or(CLASSES_MAX.max(classes(part).len())).min(by_model);
+    let default_max = match model.task {
+        // As many items as the model has room for.
+        Some(Task::Recommendation) => by_model,
+        _ => CLASSES_MAX.max(classes(part).len()),
+    };
+    let classes_max = given.unwrap_or(default_max).min(by_model);
     let name = &model.plan.model.name;
     if given.is_some_and(|given| given > by_model) {
         let message = format!("{name} tells at most {by_model} classes apart");
@@ -151,21 +196,29 @@ fn on_timeout(builder: &mut Builder<'_>, part: &Part, task: Option<Task>, classe
         ParamValue::Boolean(_) | ParamValue::Text(_) => None,
     };
     match task {
-        Some(Task::Regression) => match number.filter(|number| number.is_finite()) {
+        Some(Task::Regression | Task::Bandit | Task::Forecasting) => match number
+            .filter(|number| number.is_finite())
+        {
             Some(number) => return OnTimeout::Number(number),
             None => {
-                let message =
-                    format!("must be \"drop\" or a number, because the model predicts numbers, not {value}");
+                let what = match task {
+                    Some(Task::Bandit) => "rewards are numbers",
+                    _ => "the model predicts numbers",
+                };
+                let message = format!("must be \"drop\" or a number, because {what}, not {value}");
                 builder.problems.add(part.place(&keys::ON_TIMEOUT), part.path(&keys::ON_TIMEOUT), message);
             }
         },
-        Some(Task::Classification) => {
+        Some(Task::Classification | Task::AnomalyDetection | Task::Recommendation) => {
             let class = match value {
                 ParamValue::Text(text) => text.clone(),
                 other => other.to_string(),
             };
             let classes = classes(part);
-            if classes.len() >= classes_max && !classes.contains(&class) {
+            if task != Some(Task::AnomalyDetection)
+                && classes.len() >= classes_max
+                && !classes.contains(&class)
+            {
                 let message = format!("{class:?} is not one of `classes`, and there may be no more of them");
                 let likely = streamfold_learn::params::nearest(&class, classes.iter().map(String::as_str));
                 builder

@@ -25,7 +25,7 @@ type Lines = Vec<(String, String)>;
 pub(super) fn of(spec: &Spec, plan: &Plan) -> Lines {
     let mut lines = vec![("lane.meaning_version".to_owned(), LANE_MEANING_VERSION.to_string())];
     let joined = plan.joins_labels();
-    let classes = plan.task == Task::Classification;
+    let classes = matches!(plan.task, Task::Classification | Task::AnomalyDetection | Task::Recommendation);
     section(&mut lines, &spec.top, &keys::TOP, |_| true);
     // Their order decides between events of equal time.
     let events = plan.inputs.iter().filter(|input| input.role == Role::Events);
@@ -44,18 +44,29 @@ pub(super) fn of(spec: &Spec, plan: &Plan) -> Lines {
                 && time_counts(&spec.label, key)
         });
     }
-    if let (Some(label), true) = (&plan.label, classes) {
+    if let (Some(label), true) = (&plan.label, classes && plan.task != Task::AnomalyDetection) {
         lines.push((spec.label.path(&keys::CLASSES_MAX), label.classes_max.to_string()));
     }
     model(&mut lines, plan);
     for (part, keys) in [(&spec.output, &keys::OUTPUT), (&spec.metrics, &keys::METRICS)] {
-        section(&mut lines, part, keys, |key| classes || !is(key, &[keys::SCORES]));
+        section(&mut lines, part, keys, |key| output_counts(plan.task, key));
     }
     lines
 }
 
 fn is(key: &Key, keys: &[Key]) -> bool {
     keys.iter().any(|other| other.name == key.name)
+}
+
+/// What only one task's answers have means nothing for the others.
+fn output_counts(task: Task, key: &Key) -> bool {
+    [
+        (keys::SCORES, Task::Classification),
+        (keys::ITEMS, Task::Recommendation),
+        (keys::STEPS, Task::Forecasting),
+    ]
+    .iter()
+    .all(|(other, of)| *of == task || other.name != key.name)
 }
 
 /// The notation of a time that is not read means nothing.
@@ -110,6 +121,9 @@ fn model(lines: &mut Lines, plan: &Plan) {
             let values = entry.values(&stage.parameters);
             named(lines, &format!("model.prepare[{at}]"), stage, entry.meaning_version, values);
         }
+    }
+    if !plan.model.actions.is_empty() {
+        lines.push(("model.actions".to_owned(), json!(plan.model.actions).to_string()));
     }
     if let Some(entry) = registry::model(&plan.model.model.name) {
         let values = entry.values(&plan.model.model.parameters);

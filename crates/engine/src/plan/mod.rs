@@ -61,7 +61,8 @@ pub struct Plan {
     pub features: Schema,
     /// What is predicted.
     pub task: Task,
-    /// Where the truth comes from; `None` for clustering, or a pipeline that never learns the truth.
+    /// Where the truth comes from; `None` for clustering, or a pipeline that never learns the truth, as anomaly
+    /// detection may.
     pub label: Option<LabelPlan>,
     /// The model and what prepares its features.
     pub model: ModelPlan,
@@ -148,7 +149,8 @@ pub struct InputPlan {
     pub time: Option<usize>,
     /// Field of the key by which labels find their events (`Scalar`); `None`: the record's key.
     pub key: Option<usize>,
-    /// Field of the label (`Number` for regression, `Scalar` for classification), in events or in labels.
+    /// Field of the label, in events or in labels: a `Number` for regression, bandits and forecasting, a `Scalar` for
+    /// classification, anomaly detection and recommendation.
     pub label: Option<usize>,
     /// For each numeric feature its field (`Number`, `Integer`, `Boolean` or `Time`); `None`: always missing here.
     pub numeric: Vec<Option<usize>>,
@@ -230,6 +232,8 @@ pub struct ModelPlan {
     pub model: NamedParameters,
     /// Transformers, in their order, before it.
     pub prepare: Vec<NamedParameters>,
+    /// What a bandit chooses from.
+    pub actions: Vec<String>,
 }
 
 /// A registry entry by name, with parameters as the file gives them; checked, defaults not filled in.
@@ -252,6 +256,10 @@ pub struct OutputPlan {
     pub headers: Vec<String>,
     /// Whether the scores of all classes are written (classification).
     pub scores: bool,
+    /// How many items are recommended (recommendation).
+    pub items: usize,
+    /// How many steps are foretold (forecasting).
+    pub steps: usize,
 }
 
 /// The metrics.

@@ -47,7 +47,8 @@ pub(super) fn build_model(builder: &mut Builder<'_>, features: &Schema) -> Built
                 .likely(Some(likely));
         }
     }
-    let mut plan = ModelPlan { model: named(name, Vec::new()), prepare: Vec::new() };
+    let actions = actions(builder, entry);
+    let mut plan = ModelPlan { model: named(name, Vec::new()), prepare: Vec::new(), actions };
     let mut whole = entry.is_some();
     if let Some(entry) = entry {
         let owner = Owner { path: &part.path, words: format!("model `{name}`"), params: entry.params };
@@ -65,7 +66,28 @@ pub(super) fn build_model(builder: &mut Builder<'_>, features: &Schema) -> Built
     }
     let values = entry.and_then(|entry| Some((entry, entry.values(&plan.model.parameters).ok()?)));
     let classes_max = values.and_then(|(entry, values)| entry.classes_max(&values));
+    if let Some(max) = classes_max.filter(|max| *max < plan.actions.len()) {
+        let message = format!("there are {} actions, more than the {max} of {name}", plan.actions.len());
+        builder.problems.add(part.place(&keys::ACTIONS), part.path(&keys::ACTIONS), message);
+    }
     BuiltModel { plan, task: entry.map(|entry| entry.task), classes_max }
+}
+
+/// A bandit has actions, and nothing else has.
+fn actions(builder: &mut Builder<'_>, entry: Option<&ModelEntry>) -> Vec<String> {
+    let part = &builder.spec.model;
+    let actions: Vec<String> = part.items(&keys::ACTIONS).iter().map(|item| item.text.clone()).collect();
+    let Some(entry) = entry else { return actions };
+    let given = part.given(&keys::ACTIONS).is_some();
+    if entry.task != Task::Bandit && given {
+        let message = format!("{} chooses no actions", entry.name);
+        builder.wrong(part, &keys::ACTIONS, message, "remove it, or choose a bandit");
+    } else if entry.task == Task::Bandit && !given {
+        let message = format!("is missing: {} has nothing to choose from", entry.name);
+        let hint = "add, for example, actions = [\"red\", \"blue\"]";
+        builder.problems.add(part.place, part.path(&keys::ACTIONS), message).hint(hint);
+    }
+    actions
 }
 
 fn named(name: &str, parameters: Vec<(String, ParamValue)>) -> NamedParameters {

@@ -350,7 +350,7 @@ pub const WHEN_FULL: Key = Key {
 pub const MODEL: Section = Section {
     path: "model",
     doc: "The model, and what prepares its features. `streamfold models` lists models and transformers with their parameters.",
-    keys: &[&[MODEL_KIND, PREPARE]],
+    keys: &[&[MODEL_KIND, PREPARE, ACTIONS]],
     open: Some("the model's own parameters"),
 };
 
@@ -373,11 +373,19 @@ pub const PREPARE: Key = Key {
           `[\"standard_scaler\", { kind = \"hashing\", bits = 12 }]`.",
 };
 
+pub const ACTIONS: Key = Key {
+    name: "actions",
+    kind: Kind::Classes,
+    presence: Presence::Otherwise("none: only a bandit has actions, and needs them"),
+    effect: Effect::Meaning,
+    doc: "The actions that a bandit chooses from, in this order, as `[\"red\", \"blue\"]`.",
+};
+
 /// The answers.
 pub const OUTPUT: Section = Section {
     path: "output",
     doc: "The answers: one record for each event, with the event's key, partition (where counts match) and timestamp.",
-    keys: &[&[OUTPUT_TOPIC, OUTPUT_FORMAT, INCLUDE, HEADERS, SCORES]],
+    keys: &[&[OUTPUT_TOPIC, OUTPUT_FORMAT, INCLUDE, HEADERS, SCORES, ITEMS, STEPS]],
     open: None,
 };
 
@@ -423,6 +431,22 @@ pub const SCORES: Key = Key {
     presence: Presence::Default("false"),
     effect: Effect::Meaning,
     doc: "Whether the scores of all classes are written. Only for classification.",
+};
+
+pub const ITEMS: Key = Key {
+    name: "items",
+    kind: Kind::Integer(1, 1_000),
+    presence: Presence::Default("10"),
+    effect: Effect::Meaning,
+    doc: "How many items are recommended. Only for recommendation.",
+};
+
+pub const STEPS: Key = Key {
+    name: "steps",
+    kind: Kind::Integer(1, 10_000),
+    presence: Presence::Default("1"),
+    effect: Effect::Meaning,
+    doc: "How many steps are foretold, the event's own first. Only for forecasting.",
 };
 
 /// The metrics.

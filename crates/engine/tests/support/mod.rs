@@ -78,6 +78,8 @@ impl Encode for Plain {
         for (name, value) in fields {
             let text = match value {
                 Value::Numbers(numbers) => format!("{numbers:?}"),
+                Value::List(numbers) => format!("{numbers:?}"),
+                Value::Texts(texts) => format!("{texts:?}"),
                 Value::Number(number) => format!("{:016x}", number.to_bits()),
                 other => format!("{other:?}"),
             };
@@ -264,12 +266,15 @@ impl Setup {
             model: ModelPlan {
                 model: NamedParameters { name: "test".into(), parameters: Vec::new() },
                 prepare: Vec::new(),
+                actions: Vec::new(),
             },
             output: OutputPlan {
                 format: FormatPlan { name: "plain".into(), options: Vec::new() },
                 include: vec!["key".into()],
                 headers: vec!["trace".into()],
                 scores: true,
+                items: 10,
+                steps: 1,
             },
             metrics: MetricsPlan { every_events: 7, window_events: 5 },
             dead_letters: self.dead_letters.clone(),

@@ -36,7 +36,7 @@ pub fn header_line(columns: &[String], delimiter: u8) -> String {
 }
 
 /// What belongs into a column: the field of its name, or the number `name` of the field `field` if it is named
-/// `field.name`. Fields usually come in the order of the columns, so the search begins at `start`; where it ended is
+/// `field.name`, or the item of a list, numbered from 1. Fields usually come in the order of the columns, so the search begins at `start`; where it ended is
 /// where the next one should begin.
 fn find<'a>(fields: &[Field<'a>], column: &str, start: usize) -> Option<(usize, Value<'a>)> {
     let places = || (start..fields.len()).chain(0..start.min(fields.len()));
@@ -44,11 +44,24 @@ fn find<'a>(fields: &[Field<'a>], column: &str, start: usize) -> Option<(usize, 
         return Some((place + 1, fields[place].1));
     }
     places().find_map(|place| {
-        let (name, Value::Numbers(numbers)) = fields[place] else { return None };
+        let (name, value) = fields[place];
+        if !matches!(value, Value::Numbers(_) | Value::List(_) | Value::Texts(_)) {
+            return None;
+        }
         let wanted = column.strip_prefix(name)?.strip_prefix('.')?;
-        let (_, number) = numbers.iter().find(|(name, _)| *name == wanted)?;
-        Some((place, Value::Number(*number)))
+        let item = match value {
+            Value::Numbers(numbers) => Value::Number(numbers.iter().find(|(name, _)| *name == wanted)?.1),
+            Value::List(numbers) => Value::Number(*numbers.get(item_number(wanted)?)?),
+            Value::Texts(texts) => Value::Text(texts.get(item_number(wanted)?)?),
+            _ => return None,
+        };
+        Some((place, item))
     })
+}
+
+/// The place that a column of a list is about: they are numbered from 1.
+fn item_number(wanted: &str) -> Option<usize> {
+    wanted.parse::<usize>().ok()?.checked_sub(1)
 }
 
 impl Encode for CsvEncoder {
@@ -67,7 +80,7 @@ impl Encode for CsvEncoder {
                     out.extend_from_slice(self.numbers.format_finite(value).as_bytes());
                 }
                 Value::Text(text) => write_text(text, self.delimiter, out),
-                Value::Null | Value::Number(_) | Value::Numbers(_) => {}
+                Value::Null | Value::Number(_) | Value::Numbers(_) | Value::List(_) | Value::Texts(_) => {}
             }
         }
     }
@@ -95,7 +108,8 @@ mod tests {
 
     #[test]
     fn fields_find_their_columns() {
-        let columns: Vec<String> = ["b", "scores.x", "a", "none", "scores.y"].map(str::to_owned).into();
+        let columns = ["b", "scores.x", "a", "none", "scores.y", "steps.2", "items.1", "items.3"];
+        let columns: Vec<String> = columns.map(str::to_owned).into();
         let options = CsvOptions { columns, ..CsvOptions::default() };
         let mut encoder = CsvEncoder::new(&options);
         let scores = [("x", 1.0), ("y", f64::NAN)];
@@ -103,12 +117,14 @@ mod tests {
             ("a", Value::Integer(-7)),
             ("b", Value::Text("1,\"2\"")),
             ("scores", Value::Numbers(&scores)),
+            ("steps", Value::List(&[1.0, 2.5])),
+            ("items", Value::Texts(&["p", "q"])),
             ("not a column", Value::Boolean(true)),
         ];
         let mut out = Vec::new();
         encoder.encode(&fields, &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), "\"1,\"\"2\"\"\",1.0,-7,,");
-        assert_eq!(header_line(&options.columns, b';'), "b;scores.x;a;none;scores.y");
+        assert_eq!(String::from_utf8(out).unwrap(), "\"1,\"\"2\"\"\",1.0,-7,,,2.5,p,");
+        assert_eq!(header_line(&options.columns[..5], b';'), "b;scores.x;a;none;scores.y");
         assert_eq!(header_line(&["a;b".to_owned(), String::new()], b';'), "\"a;b\";\"\"");
     }
 

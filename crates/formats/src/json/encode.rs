@@ -25,6 +25,10 @@ impl JsonEncoder {
                 }
                 out.push(b'}');
             }
+            Value::List(numbers) => {
+                list(numbers, out, |number, out| self.number(*number, out));
+            }
+            Value::Texts(texts) => list(texts, out, |text, out| write_string(text, out)),
         }
     }
 
@@ -45,6 +49,17 @@ impl Encode for JsonEncoder {
         }
         out.push(b'}');
     }
+}
+
+fn list<T>(items: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+    out.push(b']');
 }
 
 fn write_key(place: usize, name: &str, out: &mut Vec<u8>) {
@@ -108,11 +123,13 @@ mod tests {
             ("huge", Value::Number(f64::INFINITY)),
             ("text", Value::Text("a\"\\\n\u{1f}é/")),
             ("scores", Value::Numbers(&scores)),
+            ("list", Value::List(&[1.5, f64::NAN])),
+            ("texts", Value::Texts(&["a\"", ""])),
         ];
         let expected =
             r#"{"null":null,"yes":true,"whole":-9223372036854775808,"one":1.0,"zero":-0.0,"tiny":5e-324,"#
                 .to_owned()
-                + r#""huge":null,"text":"a\"\\\n\u001fé/","scores":{"a":0.25,"b\"":null}}"#;
+                + r#""huge":null,"text":"a\"\\\n\u001fé/","scores":{"a":0.25,"b\"":null},"list":[1.5,null],"texts":["a\"",""]}"#;
         assert_eq!(encoded(&fields), expected);
         assert_eq!(encoded(&[]), "{}");
     }

@@ -31,7 +31,7 @@
 //! # Writing
 //!
 //! One object without white space, fields in their order. Floats are written with the fewest digits that read back to the
-//! same bits, `1` as `1.0`; those that are not finite as `null`. Numbers by name are an object of their own.
+//! same bits, `1` as `1.0`; those that are not finite as `null`. Numbers by name are an object of their own, lists are arrays.
 
 mod decode;
 mod encode;

@@ -14,13 +14,17 @@
 //! | regression | `mean` | the mean of all labels | 0 |
 //! | classification | `majority_class` | the share of each class among all labels | the same for each class |
 //! | classification | `last_class` | the last label's class, with certainty | the same for each class |
+//! | bandits | `uniform` | the probability with which it takes each action: the same for all | the same |
+//! | forecasting | `last_value`, `mean` | as in regression | 0 |
 //!
-//! Clustering has no labels and so no baselines.
+//! Clustering has no labels, anomaly detection learns from none, and lists of recommendations are not kept for a second
+//! model: these have no baselines (the model `popularity` is what recommendations are compared with).
 
 mod last_class;
 mod last_value;
 mod majority_class;
 mod mean;
+mod uniform;
 
 use crate::model::Task;
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -34,12 +38,14 @@ pub fn names(task: Task) -> &'static [&'static str] {
     match task {
         Task::Regression => &["last_value", "mean"],
         Task::Classification => &["majority_class", "last_class"],
-        Task::Clustering => &[],
+        Task::Clustering | Task::AnomalyDetection | Task::Recommendation => &[],
+        Task::Bandit => &["uniform"],
+        Task::Forecasting => &["last_value", "mean"],
     }
 }
 
 /// How many words [`Baselines::predict`] appends: for each baseline one number in regression, and a score for each
-/// of the `classes` known at that time in classification.
+/// of the `classes` known at that time in classification; for bandits one.
 pub fn words(task: Task, classes: usize) -> usize {
     let each = if task == Task::Classification { classes } else { 1 };
     names(task).len() * each
@@ -55,6 +61,7 @@ pub struct Baselines {
 enum State {
     Numbers(LastValue, Mean),
     Classes(MajorityClass, LastClass),
+    Uniform,
     Nothing,
 }
 
@@ -62,17 +69,18 @@ impl Baselines {
     /// Baselines that have seen no label. Classes from `classes_max` on teach them nothing.
     pub fn new(task: Task, classes_max: usize) -> Self {
         let state = match task {
-            Task::Regression => State::Numbers(LastValue::default(), Mean::default()),
+            Task::Regression | Task::Forecasting => State::Numbers(LastValue::default(), Mean::default()),
             Task::Classification => {
                 State::Classes(MajorityClass::new(classes_max), LastClass::new(classes_max))
             }
-            Task::Clustering => State::Nothing,
+            Task::Bandit => State::Uniform,
+            Task::Clustering | Task::AnomalyDetection | Task::Recommendation => State::Nothing,
         };
         Baselines { state }
     }
 
     /// Appends what each baseline predicts now: exactly [`words`] numbers. `classes` is the number of classes known
-    /// to the caller, as long as the scores that the model writes; regression does not look at it.
+    /// (or actions) known to the caller, as long as the scores that the model writes; regression does not look at it.
     pub fn predict(&self, classes: usize, out: &mut Vec<f64>) {
         match &self.state {
             State::Numbers(last, mean) => out.extend([last.predict(), mean.predict()]),
@@ -80,6 +88,7 @@ impl Baselines {
                 majority.predict(classes, out);
                 last.predict(classes, out);
             }
+            State::Uniform => out.push(uniform::predict(classes)),
             State::Nothing => {}
         }
     }
@@ -118,7 +127,7 @@ impl Snapshot for Baselines {
                 majority.save(out);
                 last.save(out);
             }
-            State::Nothing => {}
+            State::Uniform | State::Nothing => {}
         }
     }
 
@@ -134,7 +143,7 @@ impl Snapshot for Baselines {
                 majority.load(from)?;
                 last.load(from)
             }
-            State::Nothing => Ok(()),
+            State::Uniform | State::Nothing => Ok(()),
         }
     }
 }
@@ -144,7 +153,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TASKS: [Task; 3] = [Task::Regression, Task::Classification, Task::Clustering];
+    const TASKS: [Task; 7] = Task::ALL;
 
     fn predict(baselines: &Baselines, classes: usize) -> Vec<f64> {
         let mut out = Vec::new();
@@ -163,6 +172,7 @@ mod tests {
         files.sort();
         let mut named: Vec<&str> = TASKS.iter().flat_map(|&task| names(task)).copied().collect();
         named.sort();
+        named.dedup();
         assert_eq!(files, named);
     }
 

@@ -2,8 +2,15 @@
 
 use super::stream::Event;
 use crate::features::RowBuffer;
-use crate::model::{AnyModel, Transformer};
+use crate::model::{AnyModel, Ranked, Transformer};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
+
+/// Items that are asked for.
+const COUNT: usize = 2;
+/// Steps that are asked for.
+const STEPS: usize = 3;
+/// With which every action was taken.
+const PROPENSITY: f64 = 0.25;
 
 /// Something that answers and learns.
 pub(super) trait Subject {
@@ -11,7 +18,7 @@ pub(super) trait Subject {
     fn answer(&self, event: &Event, classes: usize) -> Result<Vec<f64>, String>;
     /// Learns the event with this target and weight.
     fn learn(&mut self, event: &Event, weight: f64);
-    /// Whether it learns from the number in the event.
+    /// Whether it learns from the number in the event, and nothing at all where that is not finite.
     fn learns_target(&self) -> bool;
     /// The model; none of a transformer.
     fn as_model(&self) -> Option<&AnyModel> {
@@ -76,6 +83,45 @@ impl Subject for AnyModel {
                     false => Err(format!("answers {answer:?}")),
                 }
             }
+            AnyModel::AnomalyDetector(model) => {
+                let score = model.score(event.row());
+                if score.is_finite() && score >= 0.0 {
+                    Ok(vec![score])
+                } else {
+                    Err(format!("scores {score}"))
+                }
+            }
+            AnyModel::Recommender(model) => {
+                // What is in the list before must not matter.
+                let mut list = vec![Ranked { item: usize::MAX, score: f64::NAN }];
+                model.recommend(event.row(), classes, COUNT, &mut list);
+                let known = list.iter().all(|place| place.item < classes && place.score.is_finite());
+                let falling = list.windows(2).all(|pair| pair[0].score >= pair[1].score);
+                let twice =
+                    (1..list.len()).any(|at| list[..at].iter().any(|other| other.item == list[at].item));
+                match known && falling && !twice && list.len() <= COUNT {
+                    true => Ok(list.iter().flat_map(|place| [place.item as f64, place.score]).collect()),
+                    false => Err(format!("recommends {list:?}")),
+                }
+            }
+            AnyModel::Bandit(model) => {
+                let mut propensities = vec![f64::NAN; classes];
+                model.decide(event.row(), &mut propensities);
+                let sum: f64 = propensities.iter().sum();
+                let valid = propensities.iter().all(|one| *one >= 0.0) && (sum - 1.0).abs() <= 1e-9;
+                match valid || classes == 0 {
+                    true => Ok(propensities),
+                    false => Err(format!("propensities are {propensities:?}")),
+                }
+            }
+            AnyModel::Forecaster(model) => {
+                let mut values = vec![f64::NAN; STEPS];
+                model.forecast(&[event.row()], &mut values);
+                match values.iter().all(|value| value.is_finite()) {
+                    true => Ok(values),
+                    false => Err(format!("forecasts {values:?}")),
+                }
+            }
         }
     }
 
@@ -84,11 +130,17 @@ impl Subject for AnyModel {
             AnyModel::Regressor(model) => model.learn(event.row(), event.target, weight),
             AnyModel::Classifier(model) => model.learn(event.row(), event.class, weight),
             AnyModel::Clusterer(model) => model.learn(event.row(), weight),
+            AnyModel::AnomalyDetector(model) => model.learn(event.row(), weight),
+            AnyModel::Recommender(model) => model.learn(event.row(), event.class, weight),
+            AnyModel::Bandit(model) => {
+                model.learn(event.row(), event.class, PROPENSITY, event.target, weight)
+            }
+            AnyModel::Forecaster(model) => model.learn(event.row(), event.target, weight),
         }
     }
 
     fn learns_target(&self) -> bool {
-        matches!(self, AnyModel::Regressor(_))
+        matches!(self, AnyModel::Regressor(_) | AnyModel::Bandit(_))
     }
 
     fn as_model(&self) -> Option<&AnyModel> {

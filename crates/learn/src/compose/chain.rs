@@ -7,7 +7,10 @@
 //! what the model can tell apart they do learn.
 
 use crate::features::{Row, RowBuffer, Schema};
-use crate::model::{AnyModel, Assignment, Classifier, Clusterer, Interval, Model, Regressor, Transformer};
+use crate::model::{
+    AnomalyDetector, AnyModel, Assignment, Bandit, Classifier, Clusterer, Forecaster, Interval, Model,
+    Ranked, Recommender, Regressor, Transformer,
+};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 use std::cell::RefCell;
 
@@ -41,6 +44,12 @@ pub fn chain(transformers: Vec<Box<dyn Transformer>>, model: AnyModel) -> AnyMod
         AnyModel::Regressor(model) => AnyModel::Regressor(Box::new(Chain::new(transformers, model))),
         AnyModel::Classifier(model) => AnyModel::Classifier(Box::new(Chain::new(transformers, model))),
         AnyModel::Clusterer(model) => AnyModel::Clusterer(Box::new(Chain::new(transformers, model))),
+        AnyModel::AnomalyDetector(model) => {
+            AnyModel::AnomalyDetector(Box::new(Chain::new(transformers, model)))
+        }
+        AnyModel::Recommender(model) => AnyModel::Recommender(Box::new(Chain::new(transformers, model))),
+        AnyModel::Bandit(model) => AnyModel::Bandit(Box::new(Chain::new(transformers, model))),
+        AnyModel::Forecaster(model) => AnyModel::Forecaster(Box::new(Chain::new(transformers, model))),
     }
 }
 
@@ -145,6 +154,54 @@ impl Clusterer for Chain<dyn Clusterer> {
 
     fn learn(&mut self, row: Row<'_>, weight: f64) {
         Chain::learn(self, row, weight, |model, row| model.learn(row, weight));
+    }
+}
+
+impl AnomalyDetector for Chain<dyn AnomalyDetector> {
+    fn score(&self, row: Row<'_>) -> f64 {
+        self.prepared(row, |model, row| model.score(row))
+    }
+
+    fn learn(&mut self, row: Row<'_>, weight: f64) {
+        Chain::learn(self, row, weight, |model, row| model.learn(row, weight));
+    }
+}
+
+impl Recommender for Chain<dyn Recommender> {
+    fn recommend(&self, row: Row<'_>, items: usize, count: usize, out: &mut Vec<Ranked>) {
+        self.prepared(row, |model, row| model.recommend(row, items, count, out));
+    }
+
+    fn learn(&mut self, row: Row<'_>, item: usize, weight: f64) {
+        Chain::learn(self, row, weight, |model, row| model.learn(row, item, weight));
+    }
+}
+
+impl Bandit for Chain<dyn Bandit> {
+    fn decide(&self, context: Row<'_>, propensities: &mut [f64]) {
+        self.prepared(context, |model, row| model.decide(row, propensities));
+    }
+
+    fn learn(&mut self, context: Row<'_>, action: usize, propensity: f64, reward: f64, weight: f64) {
+        if reward.is_finite() && propensity > 0.0 && propensity <= 1.0 {
+            Chain::learn(self, context, weight, |model, row| {
+                model.learn(row, action, propensity, reward, weight);
+            });
+        }
+    }
+}
+
+impl Forecaster for Chain<dyn Forecaster> {
+    fn forecast(&self, exogenous: &[Row<'_>], out: &mut [f64]) {
+        // Each row is prepared into memory of its own: the model sees them together.
+        let prepared: Vec<RowBuffer> =
+            exogenous.iter().map(|&row| self.prepared(row, |_, row| RowBuffer::of(row))).collect();
+        let rows: Vec<Row<'_>> = prepared.iter().map(RowBuffer::row).collect();
+        self.model.forecast(&rows, out);
+    }
+
+    fn learn(&mut self, row: Row<'_>, value: f64, weight: f64) {
+        Chain::learn(self, row, weight, |model, row| model.learn(row, value, weight));
     }
 }
 

@@ -1,9 +1,10 @@
 //! One model on its way through a stream.
 
+use crate::bandit::draw;
 use crate::baseline::Baselines;
 use crate::features::Row;
 use crate::metrics::{self, Evaluator, Scope, Value};
-use crate::model::AnyModel;
+use crate::model::{AnyModel, Ranked};
 
 /// What is known of an event besides its features.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,12 +25,14 @@ pub struct Options {
     /// A point of the curve after so many events; 0: no curve. A point costs about as much as `metrics.window_rows`
     /// scored events.
     pub curve_every: u64,
+    /// How many items are recommended.
+    pub count: usize,
 }
 
 impl Default for Options {
-    /// A window of 1000 events, and a point of the curve for each.
+    /// A window of 1000 events, and a point of the curve for each; 10 items.
     fn default() -> Self {
-        Options { metrics: metrics::Options::default(), curve_every: 1000 }
+        Options { metrics: metrics::Options::default(), curve_every: 1000, count: 10 }
     }
 }
 
@@ -88,6 +91,7 @@ pub struct Prequential {
     /// Scratch: what the model and the baselines predict for the event at hand.
     scores: Vec<f64>,
     words: Vec<f64>,
+    list: Vec<Ranked>,
 }
 
 impl Prequential {
@@ -104,6 +108,7 @@ impl Prequential {
             curve: Vec::new(),
             scores: Vec::new(),
             words: Vec::new(),
+            list: Vec::new(),
         }
     }
 
@@ -113,6 +118,9 @@ impl Prequential {
     }
 
     /// The next event: predicted, scored, learnt. A label of another task teaches nothing.
+    ///
+    /// Anomalies are the events of [`metrics::Options::positive_class`]. An item is a class. A bandit's actions are the
+    /// classes; it is told whether it took the right one, and not which that was.
     pub fn event(&mut self, row: Row<'_>, label: Label) {
         self.words.clear();
         self.baselines.predict(self.classes, &mut self.words);
@@ -141,6 +149,53 @@ impl Prequential {
             AnyModel::Clusterer(model) => {
                 self.evaluator.update_clustering(&model.predict(row));
                 model.learn(row, 1.0);
+            }
+            AnyModel::AnomalyDetector(model) => {
+                let strange = match label {
+                    Label::Class(class) => Some(class == self.options.metrics.positive_class),
+                    _ => None,
+                };
+                self.evaluator.update_anomaly(model.score(row), strange);
+                model.learn(row, 1.0);
+            }
+            AnyModel::Recommender(model) => {
+                model.recommend(row, self.classes, self.options.count, &mut self.list);
+                if let Label::Class(item) = label {
+                    self.evaluator
+                        .update_recommendation(self.list.iter().position(|place| place.item == item));
+                    model.learn(row, item, 1.0);
+                    if item < self.options.metrics.classes_max {
+                        self.classes = self.classes.max(item + 1);
+                    }
+                }
+            }
+            AnyModel::Bandit(model) => {
+                self.scores.resize(self.classes, 0.0);
+                model.decide(row, &mut self.scores);
+                if let Label::Class(class) = label {
+                    if self.classes > 0 {
+                        let action = draw(&self.scores, 0, self.events);
+                        let reward = f64::from(u8::from(action == class));
+                        self.evaluator.update_bandit(&self.scores, action, reward, &self.words);
+                        model.learn(row, action, self.scores[action], reward, 1.0);
+                    }
+                    if class < self.options.metrics.classes_max {
+                        self.classes = self.classes.max(class + 1);
+                    }
+                }
+            }
+            AnyModel::Forecaster(model) => {
+                let mut next = [0.0];
+                model.forecast(&[row], &mut next);
+                let value = match label {
+                    Label::Number(value) => value,
+                    _ => f64::NAN,
+                };
+                if value.is_finite() {
+                    self.evaluator.update_forecast(next[0], value, &self.words);
+                    self.baselines.learn_number(value);
+                }
+                model.learn(row, value, 1.0);
             }
         }
         self.events += 1;

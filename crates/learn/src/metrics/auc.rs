@@ -8,7 +8,7 @@ use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 ///
 /// It is the share of pairs of a positive and a negative in which the positive has the higher score; equal scores
 /// count half.
-fn area(groups: impl Iterator<Item = (u64, u64)>) -> Option<f64> {
+pub(super) fn area(groups: impl Iterator<Item = (u64, u64)>) -> Option<f64> {
     let (mut twice, mut positives, mut negatives) = (0u128, 0u128, 0u128);
     for (positive, negative) in groups {
         let (positive, negative) = (u128::from(positive), u128::from(negative));
@@ -21,13 +21,19 @@ fn area(groups: impl Iterator<Item = (u64, u64)>) -> Option<f64> {
 
 /// The exact area of scores, each with whether its event was positive. Sorts them.
 pub(super) fn exact(scores: &mut [(f64, bool)]) -> Option<f64> {
+    area(exact_groups(scores).into_iter())
+}
+
+/// Groups of equal scores, lowest first, as (positives, negatives). Sorts the scores.
+pub(super) fn exact_groups(scores: &mut [(f64, bool)]) -> Vec<(u64, u64)> {
     scores.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     // `==`, so that 0 and -0, which the sort has put side by side, are equal.
     let groups = scores.chunk_by(|a, b| a.0 == b.0);
-    area(groups.map(|group| {
+    let count = |group: &[(f64, bool)]| {
         let positives = group.iter().filter(|(_, positive)| *positive).count();
         (positives as u64, (group.len() - positives) as u64)
-    }))
+    };
+    groups.map(count).collect()
 }
 
 /// A power of two has 2^BITS bins: a bin is at most 1/256 as wide as its scores' distance to 0 or 1.

@@ -1,8 +1,12 @@
 //! What the engine holds: the metrics of a model beside those of its baselines.
 
+use super::anomaly::{self, Anomaly};
 use super::classification::{self, Classification};
 use super::clustering::{self, Clustering};
 use super::confusion::Confusion;
+use super::decisions::{self, Decisions};
+use super::forecasting::{self, Forecasting};
+use super::ranking::{self, Ranking};
 use super::regression::{self, Regression};
 use crate::baseline;
 use crate::model::{Assignment, Task};
@@ -14,6 +18,10 @@ pub fn names(task: Task) -> &'static [&'static str] {
         Task::Regression => regression::NAMES,
         Task::Classification => classification::NAMES,
         Task::Clustering => clustering::NAMES,
+        Task::AnomalyDetection => anomaly::NAMES,
+        Task::Recommendation => ranking::NAMES,
+        Task::Bandit => decisions::NAMES,
+        Task::Forecasting => forecasting::NAMES,
     }
 }
 
@@ -110,6 +118,10 @@ enum Scores {
     Regression(Regression),
     Classification(Classification),
     Clustering(Clustering),
+    Anomaly(Anomaly),
+    Ranking(Ranking),
+    Decisions(Decisions),
+    Forecasting(Forecasting),
 }
 
 impl Evaluator {
@@ -126,6 +138,10 @@ impl Evaluator {
                 positive_class,
             )),
             Task::Clustering => Scores::Clustering(Clustering::new(window_rows)),
+            Task::AnomalyDetection => Scores::Anomaly(Anomaly::new(window_rows)),
+            Task::Recommendation => Scores::Ranking(Ranking::new(window_rows)),
+            Task::Bandit => Scores::Decisions(Decisions::new(baselines, window_rows)),
+            Task::Forecasting => Scores::Forecasting(Forecasting::new(baselines, window_rows)),
         };
         Evaluator { scored: 0, skipped: 0, scores }
     }
@@ -154,6 +170,46 @@ impl Evaluator {
     pub fn update_clustering(&mut self, assignment: &Assignment) {
         let scored = match &mut self.scores {
             Scores::Clustering(scores) => scores.update(assignment),
+            _ => false,
+        };
+        self.count(scored);
+    }
+
+    /// An event was given a score; `strange` where it is known whether it was an anomaly.
+    pub fn update_anomaly(&mut self, score: f64, strange: Option<bool>) {
+        let scored = match &mut self.scores {
+            Scores::Anomaly(scores) => scores.update(score, strange),
+            _ => false,
+        };
+        self.count(scored);
+    }
+
+    /// An item was taken, and stood at this place (from 0) of the list that was recommended.
+    pub fn update_recommendation(&mut self, place: Option<usize>) {
+        let scored = match &mut self.scores {
+            Scores::Ranking(scores) => {
+                scores.update(place);
+                true
+            }
+            _ => false,
+        };
+        self.count(scored);
+    }
+
+    /// The reward of an action is known; `propensities` are those it was drawn by, `baselines` as in
+    /// [`Evaluator::update_regression`].
+    pub fn update_bandit(&mut self, propensities: &[f64], action: usize, reward: f64, baselines: &[f64]) {
+        let scored = match &mut self.scores {
+            Scores::Decisions(scores) => scores.update(propensities, action, reward, baselines),
+            _ => false,
+        };
+        self.count(scored);
+    }
+
+    /// The value of a step is known that was forecast; `baselines` as in [`Evaluator::update_regression`].
+    pub fn update_forecast(&mut self, forecast: f64, value: f64, baselines: &[f64]) {
+        let scored = match &mut self.scores {
+            Scores::Forecasting(scores) => scores.update(forecast, value, baselines),
             _ => false,
         };
         self.count(scored);
@@ -188,6 +244,22 @@ impl Evaluator {
                 each(Task::Clustering, &mut values, |_| [scores.overall(), scores.windowed()]);
                 scores.window_rows()
             }
+            Scores::Anomaly(scores) => {
+                each(Task::AnomalyDetection, &mut values, |_| [scores.overall(), scores.windowed()]);
+                scores.window_rows()
+            }
+            Scores::Ranking(scores) => {
+                each(Task::Recommendation, &mut values, |_| [scores.overall(), scores.windowed()]);
+                scores.window_rows()
+            }
+            Scores::Decisions(scores) => {
+                each(Task::Bandit, &mut values, |who| [scores.overall(who), scores.windowed(who)]);
+                scores.window_rows()
+            }
+            Scores::Forecasting(scores) => {
+                each(Task::Forecasting, &mut values, |who| [scores.overall(who), scores.windowed(who)]);
+                scores.window_rows()
+            }
         };
         Report { scored: self.scored, skipped: self.skipped, window_rows, values }
     }
@@ -220,6 +292,10 @@ impl Snapshot for Evaluator {
             Scores::Regression(scores) => scores.save(out),
             Scores::Classification(scores) => scores.save(out),
             Scores::Clustering(scores) => scores.save(out),
+            Scores::Anomaly(scores) => scores.save(out),
+            Scores::Ranking(scores) => scores.save(out),
+            Scores::Decisions(scores) => scores.save(out),
+            Scores::Forecasting(scores) => scores.save(out),
         }
     }
 
@@ -232,6 +308,10 @@ impl Snapshot for Evaluator {
             Scores::Regression(scores) => scores.load(from),
             Scores::Classification(scores) => scores.load(from),
             Scores::Clustering(scores) => scores.load(from),
+            Scores::Anomaly(scores) => scores.load(from),
+            Scores::Ranking(scores) => scores.load(from),
+            Scores::Decisions(scores) => scores.load(from),
+            Scores::Forecasting(scores) => scores.load(from),
         }
     }
 }

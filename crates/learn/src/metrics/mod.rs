@@ -19,7 +19,19 @@
 //! | `mean_distance` | mean distance to the centre of the own cluster | 0 to ∞, 0 | n = 0 |
 //! | `mean_squared_distance` | mean of its square | 0 to ∞, 0 | n = 0 |
 //! | `silhouette` | mean of (b − a) / max(a, b), a the distance to the own centre, b to the second nearest; 0 where both are 0 | 0 to 1, 1 | never two clusters |
+//! | `roc_auc` of anomalies | share of pairs of a strange and a usual event that the scores rank right, equal scores counting half | 0 to 1, 1 | only one of both occurred |
+//! | `average_precision` | mean over the strange events of the precision among all that scored at least as high | 0 to 1, 1 | nothing strange occurred |
+//! | `mean_score` | mean of the anomaly scores | the detector's | n = 0 |
+//! | `hit_rate` | share of events whose item stood in the list | 0 to 1, 1 | n = 0 |
+//! | `mrr` | mean of 1 / place of the item, 0 outside the list | 0 to 1, 1 | n = 0 |
+//! | `ndcg` | mean of 1 / log₂(1 + place), 0 outside the list | 0 to 1, 1 | n = 0 |
+//! | `mean_reward` | mean reward of the actions that were taken | the reward's | n = 0; baselines, which take none |
+//! | `ips` | mean of w·reward, w = probability of the action under the policy / probability it was taken with. The model's policy here is its greedy one | the reward's | n = 0 |
+//! | `snips` | Σ w·reward / Σ w | the reward's | the policy never took such an action |
+//! | `mase` | `mae` / `mae` of the last value as forecast, same events | 0 to ∞, 0 | the series never changes |
 //!
+//! - **Anomalies** are ranked overall from bins 1/2048 as wide as their scores, in the window exactly. Events without a
+//!   label count for `mean_score` alone.
 //! - **Binary or not.** Up to two classes known, `f1` is that of the positive class ([`Options::positive_class`]) and
 //!   there is a `roc_auc`. From the third class on `f1` is the mean over all classes that occurred or were predicted
 //!   (macro), in the window as overall.
@@ -34,7 +46,9 @@
 //!
 //! **Memory**, for each of *k* predictors (the model and its baselines): regression 32 bytes overall; classification 8
 //! bytes for each pair of classes, and 156 KB while binary. The window holds `window_rows` rows of 8·(1 + k) bytes in
-//! regression, 8·(1 + 3k) in classification, 16 in clustering; it is part of the snapshot.
+//! regression, forecasting and for bandits, 8·(1 + 3k) in classification, 16 in clustering and for anomalies, 8 for
+//! recommendations; it is part of the snapshot. The bins of anomaly scores take some 40 bytes each, and there are as many as
+//! different scores, 123,000 at most.
 //!
 //! **Time**: an update costs the same whatever the window. A report reads the whole window, and sorts it for the ROC AUC:
 //! it costs about as much as `window_rows` updates, so ask for one every so many events.
@@ -48,13 +62,21 @@
 //! (`roc_auc`, ties). C. J. van Rijsbergen: Information Retrieval, 2nd ed., 1979 (`f1`). J. Cohen: A coefficient of
 //! agreement for nominal scales. Educational and Psychological Measurement 20(1), 1960 (`kappa`). E. R. Hruschka,
 //! R. J. G. B. Campello, L. N. de Castro: Evolving clusters in gene-expression data. Information Sciences 176(13), 2006
-//! (simplified silhouette).
+//! (simplified silhouette). D. G. Horvitz, D. J. Thompson: A generalization of sampling without replacement from a
+//! finite universe. JASA 47, 1952 (`ips`). A. Swaminathan, T. Joachims: The self-normalized estimator for counterfactual
+//! learning. NeurIPS 2015 (`snips`). R. J. Hyndman, A. B. Koehler: Another look at measures of forecast accuracy. Int. J. of
+//! Forecasting 22(4), 2006 (`mase`). K. Järvelin, J. Kekäläinen: Cumulated gain-based evaluation of IR techniques. ACM
+//! TOIS 20(4), 2002 (`ndcg`).
 
+mod anomaly;
 mod auc;
 mod classification;
 mod clustering;
 mod confusion;
+mod decisions;
 mod evaluator;
+mod forecasting;
+mod ranking;
 mod regression;
 mod sum;
 mod window;

@@ -139,7 +139,7 @@ impl Fold {
         match plan.label.as_ref().map(|label| &label.on_timeout)? {
             OnTimeout::Drop => None,
             OnTimeout::Number(number) => Some(Target::Number(*number)),
-            OnTimeout::Class(name) => self.classes.index(name).map(Target::Class),
+            OnTimeout::Class(name) => self.class(name).map(Target::Class),
         }
     }
 
@@ -178,7 +178,7 @@ impl Fold {
         let Some(rule) = &plan.label else { return Ok(()) };
         let label = chunk.label(row);
         if let Label::Class(name) = label
-            && !self.classes.has_room_for(name)
+            && !self.has_room_for(name)
         {
             return self.too_many_classes(source, name);
         }

@@ -16,10 +16,11 @@ use crate::plan::{InputPlan, Plan, Role, SharedPlan};
 use std::collections::VecDeque;
 use streamfold_flow::Partition;
 use streamfold_flow::rows::{Field, Value};
+use streamfold_learn::bandit::draw;
 use streamfold_learn::baseline::Baselines;
 use streamfold_learn::features::Row;
 use streamfold_learn::metrics::{Evaluator, Options};
-use streamfold_learn::model::AnyModel;
+use streamfold_learn::model::{AnyModel, Ranked, Task};
 
 /// The state of a lane.
 pub(super) struct Fold {
@@ -48,7 +49,10 @@ pub(super) struct Fold {
 /// Memory that is used anew for each event.
 #[derive(Default)]
 struct Scratch {
+    /// What waits with the event besides its prediction: scores of classes, propensities, or the items of the list.
     scores: Vec<f64>,
+    ranked: Vec<Ranked>,
+    steps: Vec<f64>,
     baselines: Vec<f64>,
     numeric: Vec<f64>,
     chain: Vec<u32>,
@@ -213,17 +217,20 @@ impl Fold {
     ) -> Result<(), LaneError> {
         let label = if plan.joins_labels() { Label::Missing } else { chunk.label(row) };
         if let Label::Class(name) = label
-            && !self.classes.has_room_for(name)
+            && !self.has_room_for(name)
         {
             return self.too_many_classes(source, name);
         }
         self.good();
         let features = chunk.features(row);
-        let classes = self.classes.len();
-        let prediction = self.predict(features);
+        let alternatives = match plan.task {
+            Task::Bandit => plan.model.actions.len(),
+            _ => self.classes.len(),
+        };
+        let prediction = self.predict(features, source);
         self.answer(input, source, chunk, row, &prediction);
         self.scratch.baselines.clear();
-        self.baselines.predict(classes, &mut self.scratch.baselines);
+        self.baselines.predict(alternatives, &mut self.scratch.baselines);
         if let Prediction::Cluster(assignment) = prediction {
             self.evaluator.update_clustering(&assignment);
             if let AnyModel::Clusterer(model) = &mut self.model {
@@ -231,6 +238,15 @@ impl Fold {
             }
             self.count_learnt();
             return Ok(());
+        }
+        if let AnyModel::AnomalyDetector(model) = &mut self.model {
+            // It needs no label to learn; one that comes later only scores it.
+            model.learn(features, 1.0);
+            if plan.label.is_none() {
+                self.evaluator.update_anomaly(prediction.number(), None);
+                self.count_scored();
+            }
+            self.counters.learnt += 1;
         }
         let Some(rule) = &plan.label else { return Ok(()) };
         if rule.joined {
@@ -240,7 +256,13 @@ impl Fold {
             Some(target) => {
                 self.learn_at_once(features, target, &prediction);
             }
-            None => self.counters.unlabelled += 1,
+            None => {
+                self.counters.unlabelled += 1;
+                if let AnyModel::Forecaster(model) = &mut self.model {
+                    // A gap: the series goes on without the value.
+                    model.learn(features, f64::NAN, 1.0);
+                }
+            }
         }
         Ok(())
     }
@@ -255,12 +277,26 @@ impl Fold {
         match label {
             Label::Missing => None,
             Label::Number(number) => Some(Target::Number(number)),
-            Label::Class(name) => self.classes.index(name).map(Target::Class),
+            Label::Class(name) => self.class(name).map(Target::Class),
         }
     }
 
-    /// Predicts; the scores of classes are left in the scratch memory.
-    fn predict(&mut self, features: Row<'_>) -> Prediction {
+    /// Whether a label of this class can be told apart from others.
+    fn has_room_for(&self, name: &str) -> bool {
+        self.plan.task == Task::AnomalyDetection || self.classes.has_room_for(name)
+    }
+
+    /// The number of a class (or item); for anomaly detection 1 is an anomaly and 0 is none.
+    fn class(&mut self, name: &str) -> Option<usize> {
+        if self.plan.task == Task::AnomalyDetection {
+            let anomaly = self.plan.label.as_ref().and_then(|label| label.positive.as_deref());
+            return Some(usize::from(anomaly == Some(name)));
+        }
+        self.classes.index(name)
+    }
+
+    /// Predicts; the scores of classes, the items, propensities or steps are left in the scratch memory.
+    fn predict(&mut self, features: Row<'_>, source: Source<'_>) -> Prediction {
         self.scratch.scores.clear();
         match &self.model {
             AnyModel::Regressor(model) => Prediction::Number(model.predict(features)),
@@ -269,6 +305,24 @@ impl Fold {
                 self.scratch.scores.resize(self.classes.len(), 0.0);
                 model.predict(features, &mut self.scratch.scores);
                 Prediction::Classes
+            }
+            AnyModel::AnomalyDetector(model) => Prediction::Score(model.score(features)),
+            AnyModel::Recommender(model) => {
+                let list = &mut self.scratch.ranked;
+                model.recommend(features, self.classes.len(), self.plan.output.items, list);
+                self.scratch.scores.extend(list.iter().map(|place| place.item as f64));
+                Prediction::Items
+            }
+            AnyModel::Bandit(model) => {
+                self.scratch.scores.resize(self.plan.model.actions.len(), 0.0);
+                model.decide(features, &mut self.scratch.scores);
+                Prediction::Action(draw(&self.scratch.scores, self.plan.seed, place_number(source)))
+            }
+            AnyModel::Forecaster(model) => {
+                self.scratch.steps.clear();
+                self.scratch.steps.resize(self.plan.output.steps, 0.0);
+                model.forecast(&[features], &mut self.scratch.steps);
+                Prediction::Steps(self.scratch.steps.first().copied().unwrap_or(0.0))
             }
         }
     }
@@ -304,6 +358,7 @@ impl Fold {
             push(name.as_str(), chunk.value(row, *place));
         }
         let names: Vec<(&str, f64)>;
+        let (items, item_scores): (Vec<&str>, Vec<f64>);
         match prediction {
             Prediction::Number(number) => push("prediction", Value::Number(*number)),
             Prediction::Cluster(assignment) => {
@@ -325,6 +380,23 @@ impl Fold {
                     push("scores", Value::Numbers(&names));
                 }
             }
+            Prediction::Score(score) => push("score", Value::Number(*score)),
+            Prediction::Items => {
+                let ranked = &self.scratch.ranked;
+                (items, item_scores) = ranked
+                    .iter()
+                    .filter_map(|place| Some((self.classes.name(place.item)?, place.score)))
+                    .unzip();
+                push("items", Value::Texts(&items));
+                push("scores", Value::List(&item_scores));
+            }
+            Prediction::Action(action) => {
+                let name = plan.model.actions.get(*action);
+                push("action", name.map_or(Value::Null, |name| Value::Text(name)));
+                let propensity = self.scratch.scores.get(*action);
+                push("propensity", propensity.map_or(Value::Null, |one| Value::Number(*one)));
+            }
+            Prediction::Steps(_) => push("forecast", Value::List(&self.scratch.steps)),
         }
         let partitions = self.input_partitions.get(usize::from(source.partition.input)).copied().unwrap_or(0);
         self.answers.prediction(source, partitions, self.folded, &fields[..length]);
@@ -347,31 +419,60 @@ impl Fold {
         baselines: &[f64],
         score: bool,
     ) {
-        match target {
-            Target::Number(label) => {
-                if score {
-                    self.evaluator.update_regression(number, label, baselines);
-                    self.baselines.learn_number(label);
-                }
-                if let AnyModel::Regressor(model) = &mut self.model {
-                    model.learn(features, label, 1.0);
-                }
+        if score {
+            self.score(target, number, scores, baselines);
+        }
+        match (&mut self.model, target) {
+            (AnyModel::Regressor(model), Target::Number(label)) => model.learn(features, label, 1.0),
+            (AnyModel::Classifier(model), Target::Class(class)) => model.learn(features, class, 1.0),
+            (AnyModel::Recommender(model), Target::Class(item)) => model.learn(features, item, 1.0),
+            (AnyModel::Forecaster(model), Target::Number(value)) => model.learn(features, value, 1.0),
+            (AnyModel::Bandit(model), Target::Number(reward)) => {
+                let action = number as usize;
+                let propensity = scores.get(action).copied().unwrap_or(0.0);
+                model.learn(features, action, propensity, reward, 1.0);
             }
-            Target::Class(class) => {
-                if score {
-                    self.evaluator.update_classification(scores, class, baselines);
-                    self.baselines.learn_class(class);
-                }
-                if let AnyModel::Classifier(model) = &mut self.model {
-                    model.learn(features, class, 1.0);
-                }
-            }
+            // It has learnt when the event came.
+            (AnyModel::AnomalyDetector(_), _) => return self.count_scored(),
+            _ => {}
         }
         self.count_learnt();
     }
 
+    /// Compares what was said with what is known now.
+    fn score(&mut self, target: Target, number: f64, scores: &[f64], baselines: &[f64]) {
+        match (self.plan.task, target) {
+            (Task::AnomalyDetection, Target::Class(class)) => {
+                self.evaluator.update_anomaly(number, Some(class == 1));
+            }
+            (Task::Recommendation, Target::Class(item)) => {
+                let place = scores.iter().position(|other| *other == item as f64);
+                self.evaluator.update_recommendation(place);
+            }
+            (Task::Bandit, Target::Number(reward)) => {
+                self.evaluator.update_bandit(scores, number as usize, reward, baselines);
+            }
+            (Task::Forecasting, Target::Number(value)) => {
+                self.evaluator.update_forecast(number, value, baselines);
+                self.baselines.learn_number(value);
+            }
+            (_, Target::Number(label)) => {
+                self.evaluator.update_regression(number, label, baselines);
+                self.baselines.learn_number(label);
+            }
+            (_, Target::Class(class)) => {
+                self.evaluator.update_classification(scores, class, baselines);
+                self.baselines.learn_class(class);
+            }
+        }
+    }
+
     fn count_learnt(&mut self) {
         self.counters.learnt += 1;
+        self.count_scored();
+    }
+
+    fn count_scored(&mut self) {
         self.scored += 1;
         if self.scored >= self.plan.metrics.every_events {
             self.scored = 0;
@@ -388,14 +489,23 @@ enum Prediction {
     Number(f64),
     Cluster(streamfold_learn::model::Assignment),
     Classes,
+    /// How strange the event is.
+    Score(f64),
+    /// The list lies in the scratch memory.
+    Items,
+    /// The action that was taken; the propensities lie in the scratch memory.
+    Action(usize),
+    /// The first step; all of them lie in the scratch memory.
+    Steps(f64),
 }
 
 impl Prediction {
-    /// The number predicted; 0 where the prediction is none.
+    /// The number predicted, or that of the action; 0 where the prediction is none.
     fn number(&self) -> f64 {
         match self {
-            Prediction::Number(number) => *number,
-            _ => 0.0,
+            Prediction::Number(number) | Prediction::Score(number) | Prediction::Steps(number) => *number,
+            Prediction::Action(action) => *action as f64,
+            Prediction::Cluster(_) | Prediction::Classes | Prediction::Items => 0.0,
         }
     }
 }
@@ -410,6 +520,13 @@ impl Scratch {
         self.scores = scores;
         self.baselines = baselines;
     }
+}
+
+/// A number that belongs to the event's place in the log and to no other's, so that folding again takes the same action.
+fn place_number(source: Source<'_>) -> u64 {
+    let Partition { input, partition } = source.partition;
+    let place = u64::from(input) << 32 | u64::from(partition.unsigned_abs());
+    place.rotate_left(24) ^ source.record.offset.unsigned_abs()
 }
 
 /// The class of the greatest score, the first of equals.
