@@ -35,7 +35,7 @@ pub const ENTRY: ModelEntry = ModelEntry {
 /// }
 /// let mut scores = [0.0; 2];
 /// model.predict(Row { numeric: &[60.0], ..Row::default() }, &mut scores);
-/// assert_eq!((scores[0] * 100.0).round(), 94.0);
+/// assert_eq!((scores[0] * 100.0).round(), 99.0);
 /// # Ok::<(), streamfold_learn::params::ParamError>(())
 /// ```
 pub fn new(schema: &Schema, values: &Values) -> Posterior {

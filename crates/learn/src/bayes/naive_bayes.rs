@@ -44,7 +44,7 @@ pub const ENTRY: ModelEntry = ModelEntry {
 /// }
 /// let mut scores = [0.0; 2];
 /// model.predict(Row { numeric: &[13.0], categories: &[de], ..Row::default() }, &mut scores);
-/// assert_eq!((scores[1] * 100.0).round(), 88.0);
+/// assert_eq!((scores[1] * 100.0).round(), 98.0);
 /// # Ok::<(), streamfold_learn::params::ParamError>(())
 /// ```
 pub fn new(schema: &Schema, values: &Values) -> Posterior {

@@ -2,6 +2,7 @@
 #![doc = include_str!("linear_regression.md")]
 
 use super::adaptive::{Error, Functions, Values, WEIGHT_MAX};
+use super::loss::{Gradient, HUBER_REACH, LOSS, Loss, QUANTILE};
 use super::moments::{LIMIT, Scale};
 use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
 use crate::features::{Row, Schema};
@@ -17,7 +18,7 @@ pub const ENTRY: ModelEntry = ModelEntry {
     summary: "Linear regression by stochastic gradient descent that needs no scaler and no tuning.",
     doc: include_str!("linear_regression.md"),
     meaning_version: 1,
-    params: &[LEARNING_RATE, L2, HALF_LIFE],
+    params: &[LOSS, QUANTILE, HUBER_REACH, LEARNING_RATE, L2, HALF_LIFE],
     classes_max: ClassesMax::None,
     reads_categories: false,
     build: |schema, values, _seed| Ok(AnyModel::Regressor(Box::new(LinearRegression::new(schema, values)))),
@@ -48,6 +49,7 @@ const ERROR_EVENTS: f64 = 100.0;
 #[derive(Clone, Debug)]
 pub struct LinearRegression {
     function: Functions,
+    loss: Loss,
     /// Of the targets: the scale of the steps.
     target: Scale,
     /// Fading mean of squared errors.
@@ -59,9 +61,43 @@ impl LinearRegression {
     pub fn new(schema: &Schema, values: &params::Values) -> Self {
         LinearRegression {
             function: Functions::new(schema.numeric.len(), schema.sparse_size as usize, 1, settings(values)),
+            loss: Loss::of(values),
             target: Scale::default(),
             error_square: 0.0,
         }
+    }
+
+    /// The error for the squared loss.
+    fn squared(&mut self, values: Values, target: f64) -> Error {
+        let errors = self.tame(values, target);
+        self.function
+            .compare(Values { fast: errors.fast * errors.fast, average: errors.average * errors.average });
+        Error {
+            slope: errors.fast,
+            curvature: 1.0,
+            scale: self.target.deviation(),
+            // At first the intercept is the mean of the targets.
+            intercept_rate_min: 1.0 / self.function.events(),
+        }
+    }
+
+    /// The error for the other losses, whose slopes are bounded by themselves.
+    fn bent(&mut self, loss: Loss, values: Values, target: f64) -> Error {
+        self.tame(Values { fast: loss.prediction(values.fast), ..values }, target);
+        let deviation = self.target.deviation();
+        let unit = match loss {
+            Loss::Huber(_) => self.error_square.sqrt(),
+            _ => deviation,
+        };
+        let of = |value| loss.loss(value, target, unit);
+        self.function.compare(Values { fast: of(values.fast), average: of(values.average) });
+        let Gradient { slope, curvature } = loss.gradient(values.fast, target, unit);
+        // The logarithm of a mean has no unit: slopes are brought to about 1.
+        let (factor, scale) = match loss {
+            Loss::Poisson => (1.0 / deviation.max(1.0), 1.0),
+            _ => (1.0, deviation),
+        };
+        Error { slope: slope * factor, curvature: curvature * factor, scale, intercept_rate_min: 0.0 }
     }
 
     /// The errors as they are learnt from: none counts for more than so many typical ones.
@@ -81,12 +117,16 @@ impl Model for LinearRegression {
     }
 
     fn dump(&self, schema: &Schema, out: &mut String) {
-        out.push_str("linear function, for a deviation of each feature:\n");
+        out.push_str(match self.loss {
+            Loss::Poisson => "logarithm of the mean, for a deviation of each feature:\n",
+            _ => "linear function, for a deviation of each feature:\n",
+        });
         self.function.dump(0, schema, out);
     }
 
     fn as_explain(&self) -> Option<&dyn Explain> {
-        Some(self)
+        // Contributions to a logarithm do not sum to the prediction.
+        (self.loss != Loss::Poisson).then_some(self)
     }
 }
 
@@ -98,7 +138,7 @@ impl Explain for LinearRegression {
 
 impl Regressor for LinearRegression {
     fn predict(&self, row: Row<'_>) -> f64 {
-        self.function.predict(0, row)
+        self.loss.prediction(self.function.predict(0, row))
     }
 
     fn learn(&mut self, row: Row<'_>, target: f64, weight: f64) {
@@ -111,19 +151,13 @@ impl Regressor for LinearRegression {
         self.target.learn(target, weight);
         self.function.observe(row, weight);
         if first {
-            self.function.start_at(0, target);
+            self.function.start_at(0, self.loss.value(target));
             return;
         }
         let values = self.function.values(0);
-        let errors = self.tame(values, target);
-        self.function
-            .compare(Values { fast: errors.fast * errors.fast, average: errors.average * errors.average });
-        let error = Error {
-            slope: errors.fast,
-            curvature: 1.0,
-            scale: self.target.deviation(),
-            // At first the intercept is the mean of the targets.
-            intercept_rate_min: 1.0 / self.function.events(),
+        let error = match self.loss {
+            Loss::Squared => self.squared(values, target),
+            loss => self.bent(loss, values, target),
         };
         self.function.step(0, error, weight);
     }

@@ -1,7 +1,9 @@
 //! Logistic regression for two classes.
 #![doc = include_str!("logistic_regression.md")]
 
-use super::adaptive::{CURVATURE_MIN, Error, Functions, Values, WEIGHT_MAX};
+use super::adaptive::{Error, Functions, Values, WEIGHT_MAX};
+use super::gradient::two_classes;
+use super::loss::{CLASS_1_WEIGHT, CLASS_LOSS, ClassLoss, FOCAL_GAMMA, Gradient, probability};
 use super::{HALF_LIFE, L2, LEARNING_RATE, settings};
 use crate::features::{Row, Schema};
 use crate::model::{AnyModel, Classifier, Contributions, Explain, Model, Task};
@@ -16,7 +18,7 @@ pub const ENTRY: ModelEntry = ModelEntry {
     summary: "Probabilities of two classes from a weighted sum of the features, without scaler and tuning.",
     doc: include_str!("logistic_regression.md"),
     meaning_version: 1,
-    params: &[LEARNING_RATE, L2, HALF_LIFE],
+    params: &[CLASS_LOSS, FOCAL_GAMMA, CLASS_1_WEIGHT, LEARNING_RATE, L2, HALF_LIFE],
     classes_max: ClassesMax::Fixed(2),
     reads_categories: false,
     build: |schema, values, _seed| {
@@ -46,6 +48,8 @@ pub const ENTRY: ModelEntry = ModelEntry {
 pub struct LogisticRegression {
     /// The log odds of class 1.
     function: Functions,
+    loss: ClassLoss,
+    class_1_weight: f64,
 }
 
 impl LogisticRegression {
@@ -53,13 +57,10 @@ impl LogisticRegression {
     pub fn new(schema: &Schema, values: &params::Values) -> Self {
         LogisticRegression {
             function: Functions::new(schema.numeric.len(), schema.sparse_size as usize, 1, settings(values)),
+            loss: ClassLoss::of(values),
+            class_1_weight: values.number(&CLASS_1_WEIGHT),
         }
     }
-}
-
-/// The probability that belongs to log odds.
-fn probability(log_odds: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-log_odds))
 }
 
 impl Model for LogisticRegression {
@@ -89,15 +90,7 @@ impl Explain for LogisticRegression {
 
 impl Classifier for LogisticRegression {
     fn predict(&self, row: Row<'_>, scores: &mut [f64]) {
-        scores.fill(0.0);
-        match scores {
-            [] => {}
-            [only] => *only = 1.0,
-            [zero, one, ..] => {
-                *one = probability(self.function.predict(0, row));
-                *zero = 1.0 - *one;
-            }
-        }
+        two_classes(probability(self.function.predict(0, row)), scores);
     }
 
     fn learn(&mut self, row: Row<'_>, class: usize, weight: f64) {
@@ -105,19 +98,15 @@ impl Classifier for LogisticRegression {
         if class > 1 || weight.is_nan() || weight <= 0.0 {
             return;
         }
+        let weight = weight * if class == 1 { self.class_1_weight } else { 1.0 };
         let (target, weight) = (class as f64, weight.min(WEIGHT_MAX));
         self.function.observe(row, weight);
         let values = self.function.values(0);
         let fast = probability(values.fast) - target;
         let average = probability(values.average) - target;
         self.function.compare(Values { fast: fast * fast, average: average * average });
-        let certainty = (fast + target) * (1.0 - target - fast);
-        let error = Error {
-            slope: fast,
-            curvature: certainty.max(CURVATURE_MIN),
-            scale: 1.0,
-            intercept_rate_min: 0.0,
-        };
+        let Gradient { slope, curvature } = self.loss.gradient(values.fast, target);
+        let error = Error { slope, curvature, scale: 1.0, intercept_rate_min: 0.0 };
         self.function.step(0, error, weight);
     }
 }

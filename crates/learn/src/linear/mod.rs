@@ -1,11 +1,25 @@
 //! Linear models.
 
 mod adaptive;
+pub mod alma;
+pub mod bayesian_linear_regression;
+mod descent;
+pub mod ftrl_proximal_classification;
+pub mod ftrl_proximal_regression;
+mod gradient;
 pub mod linear_regression;
 pub mod logistic_regression;
+mod loss;
+mod margin;
 mod moments;
+mod passive_aggressive;
+pub mod passive_aggressive_classification;
+pub mod passive_aggressive_regression;
 pub mod recursive_least_squares;
+pub mod sgd_classification;
+pub mod sgd_regression;
 pub mod softmax_regression;
+mod student;
 
 use crate::params::{Param, ParamKind, Values};
 

@@ -10,14 +10,14 @@ use crate::params::{Param, ParamError, ParamKind, Values};
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
-const FORGETTING: Param = Param {
+pub(super) const FORGETTING: Param = Param {
     name: "forgetting",
     kind: ParamKind::Number { min: 0.5, max: 1.0, default: 1.0 },
     doc: "How much an event counts after each further one: 1 forgets nothing, 0.999 follows the last thousand or so.",
     default_from: "Exact least squares over all events.",
 };
 
-const RIDGE: Param = Param {
+pub(super) const RIDGE: Param = Param {
     name: "ridge",
     kind: ParamKind::Number { min: 1e-12, max: 1e12, default: 1e-6 },
     doc: "Strength of the pull of the weights towards zero (scikit-learn's `Ridge(alpha)`). The intercept is not pulled.",
@@ -78,10 +78,15 @@ pub struct RecursiveLeastSquares {
 impl RecursiveLeastSquares {
     /// A model that has learnt nothing.
     pub fn new(schema: &Schema, values: &Values) -> Result<Self, ParamError> {
+        Self::named(ENTRY.name, schema, values)
+    }
+
+    /// As a part of the model of this name.
+    pub(super) fn named(name: &str, schema: &Schema, values: &Values) -> Result<Self, ParamError> {
         let features = schema.numeric.len() + schema.sparse_size as usize;
         if features > FEATURES_MAX {
             return Err(ParamError::Features {
-                owner: format!("model `{}`", ENTRY.name),
+                owner: format!("model `{name}`"),
                 reason: format!(
                     "{features} of them (numeric and sparse) are more than {FEATURES_MAX}; take fewer, or `linear_regression`"
                 ),
@@ -111,6 +116,76 @@ impl RecursiveLeastSquares {
     /// The intercept and the weights of the numeric and sparse features.
     pub fn weights(&self) -> (f64, &[f64]) {
         (self.weights[0], &self.weights[1..])
+    }
+
+    /// Number of weights, the intercept included.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What an event keeps of its weight with each further one.
+    pub(super) fn forgetting(&self) -> f64 {
+        self.forgetting
+    }
+
+    /// The variance of a row's prediction in units of the noise's variance: the squared length of the solution of the
+    /// transposed root for the row. Infinite where the root does not reach. `right` is scratch.
+    pub(super) fn leverage(&self, row: Row<'_>, right: &mut Vec<f64>) -> f64 {
+        right.clear();
+        right.resize(self.size, 0.0);
+        self.place(row, 1.0, right);
+        let (mut start, mut sum) = (0, 0.0);
+        for column in 0..self.size {
+            let length = self.size - column + 1;
+            let triangle = &self.root[start..start + length];
+            start += length;
+            if right[column] != 0.0 {
+                let solution = right[column] / triangle[0];
+                sum += solution * solution;
+                for (rest, value) in right[column + 1..].iter_mut().zip(&triangle[1..length - 1]) {
+                    *rest -= solution * value;
+                }
+            }
+        }
+        if sum.is_nan() { f64::INFINITY } else { sum }
+    }
+
+    /// Writes 1 and the features, times `factor`.
+    fn place(&self, row: Row<'_>, factor: f64, out: &mut [f64]) {
+        out[0] = factor;
+        for (slot, &value) in out[1..=self.numeric_length].iter_mut().zip(row.numeric) {
+            *slot = factor * present(value);
+        }
+        let sparse = 1 + self.numeric_length;
+        for &(index, value) in row.sparse {
+            if sparse + (index as usize) < self.size {
+                out[sparse + index as usize] = factor * present(value);
+            }
+        }
+    }
+
+    /// Learns an event; returns what is left of its target when it is rotated in, the part that no weights explain, and
+    /// the weight it was learnt with. Nothing where there is nothing to learn.
+    pub(super) fn learn_rest(&mut self, row: Row<'_>, target: f64, weight: f64) -> Option<(f64, f64)> {
+        // `is_nan` too: a weight that is not a number is not positive.
+        if !target.is_finite() || weight.is_nan() || weight <= 0.0 {
+            return None;
+        }
+        if self.forgetting < 1.0 {
+            let kept = self.forgetting.sqrt();
+            self.root.iter_mut().for_each(|value| *value *= kept);
+            self.refresh_ridge();
+        }
+        let weight = weight.min(WEIGHT_MAX);
+        let factor = weight.sqrt();
+        let mut event = std::mem::take(&mut self.row);
+        event.fill(0.0);
+        self.place(row, factor, &mut event);
+        event[self.size] = factor * target.clamp(-LIMIT, LIMIT);
+        self.row = event;
+        self.rotate(0);
+        self.solve();
+        Some((self.row[self.size], weight))
     }
 
     /// Rotates `self.row` (features, then target; zero before `first`) into the triangle.
@@ -225,30 +300,7 @@ impl Regressor for RecursiveLeastSquares {
     }
 
     fn learn(&mut self, row: Row<'_>, target: f64, weight: f64) {
-        // `is_nan` too: a weight that is not a number is not positive.
-        if !target.is_finite() || weight.is_nan() || weight <= 0.0 {
-            return;
-        }
-        if self.forgetting < 1.0 {
-            let kept = self.forgetting.sqrt();
-            self.root.iter_mut().for_each(|value| *value *= kept);
-            self.refresh_ridge();
-        }
-        let factor = weight.min(WEIGHT_MAX).sqrt();
-        self.row.fill(0.0);
-        self.row[0] = factor;
-        for (slot, &value) in self.row[1..=self.numeric_length].iter_mut().zip(row.numeric) {
-            *slot = factor * present(value);
-        }
-        let sparse = 1 + self.numeric_length;
-        for &(index, value) in row.sparse {
-            if sparse + (index as usize) < self.size {
-                self.row[sparse + index as usize] = factor * present(value);
-            }
-        }
-        self.row[self.size] = factor * target.clamp(-LIMIT, LIMIT);
-        self.rotate(0);
-        self.solve();
+        self.learn_rest(row, target, weight);
     }
 }
 
