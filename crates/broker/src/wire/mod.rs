@@ -1,0 +1,6 @@
+//! The wire: connections, frames, and which request goes where.
+
+pub mod budget;
+pub mod connection;
+pub mod dispatch;
+pub mod server;
