@@ -5,7 +5,7 @@ use crate::drift::{DriftDetector, Input};
 use crate::features::Schema;
 use crate::model::{AnyModel, Task, Transformer};
 use crate::params::{Param, ParamError, ParamValue, Values, nearest};
-use crate::{bayes, cluster, drift, linear, prepare};
+use crate::{bayes, cluster, drift, forest, linear, prepare, tree};
 
 /// The models, in the order of their families.
 pub const MODELS: &[ModelEntry] = &[
@@ -25,6 +25,15 @@ pub const MODELS: &[ModelEntry] = &[
     bayes::multinomial_naive_bayes::ENTRY,
     bayes::bernoulli_naive_bayes::ENTRY,
     bayes::naive_bayes::ENTRY,
+    tree::hoeffding_tree::ENTRY,
+    tree::hoeffding_adaptive_tree::ENTRY,
+    tree::extremely_fast_decision_tree::ENTRY,
+    tree::hoeffding_tree_regressor::ENTRY,
+    tree::hoeffding_adaptive_tree_regressor::ENTRY,
+    forest::leveraging_bagging::ENTRY,
+    forest::adaptive_random_forest::ENTRY,
+    forest::adaptive_random_forest_regressor::ENTRY,
+    forest::streaming_random_patches::ENTRY,
     cluster::k_means::ENTRY,
 ];
 

@@ -188,6 +188,9 @@ pub(super) fn feature_order(candidate: &Candidate<'_>) -> Checked {
 pub(super) fn memory_bounded(candidate: &Candidate<'_>) -> Checked {
     /// Counters are written with as many bytes as they need.
     const COUNTERS_BYTES: usize = 64;
+    if candidate.bounded.is_some() {
+        return memory_below_its_bound(candidate);
+    }
     let mut subject = candidate.fresh(&schema())?;
     let mut early = 0;
     for (number, event) in candidate.events(Kind::Plain, 100_000).enumerate() {
@@ -201,6 +204,24 @@ pub(super) fn memory_bounded(candidate: &Candidate<'_>) -> Checked {
         true => Ok(()),
         false => Err(format!("{early} bytes after 20,000 events, {late} after 100,000")),
     }
+}
+
+/// The state of a model that grows up to a bound that it is told: here the smallest.
+fn memory_below_its_bound(candidate: &Candidate<'_>) -> Checked {
+    let Some((build, bytes_max)) = candidate.bounded else { return Ok(()) };
+    let mut subject = build(&schema()).map_err(|error| format!("cannot be built: {error}"))?;
+    let bytes_max = bytes_max + subject.memory_bytes();
+    for (number, event) in candidate.events(Kind::Plain, 20_000).enumerate() {
+        subject.learn(&event, 1.0);
+        if number % 1000 == 0 && subject.memory_bytes().max(subject.bytes().len()) > bytes_max {
+            return Err(format!(
+                "{} bytes in memory and {} in the state after {number} events, where {bytes_max} are allowed",
+                subject.memory_bytes(),
+                subject.bytes().len()
+            ));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn foreign_bytes(candidate: &Candidate<'_>) -> Checked {

@@ -19,7 +19,7 @@ mod stream;
 mod subject;
 
 use crate::features::Schema;
-use crate::params::{ParamError, ParamValue};
+use crate::params::{ParamError, ParamKind, ParamValue, Values};
 use crate::registry::{ModelEntry, TransformerEntry};
 use subject::{Subject, TransformerSubject};
 
@@ -52,6 +52,8 @@ struct Candidate<'a> {
     build: &'a Build<'a>,
     /// Classes that the streams have.
     classes: usize,
+    /// Builds it with the smallest bound of memory, and that bound, where it has such a parameter.
+    bounded: Option<(&'a Build<'a>, usize)>,
     /// Whether its answers have one shape whatever the order of the features (a transformer's rows do not).
     ordered: bool,
 }
@@ -97,7 +99,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "memory_bounded",
-        law: "the state does not grow between 20,000 and 100,000 events of a bounded stream",
+        law: "the state does not grow between 20,000 and 100,000 events of a bounded stream, or stays below the model's \
+              parameter `memory_bytes_max`",
         run: laws::memory_bounded,
     },
     Check {
@@ -153,7 +156,13 @@ pub fn check_model(entry: &ModelEntry, given: &[(String, ParamValue)]) -> Result
     let classes = entry.classes_max(&values).unwrap_or(3).min(3);
     let build =
         |schema: &Schema| (entry.build)(schema, &values, 7).map(|model| Box::new(model) as Box<dyn Subject>);
-    Ok(run(&Candidate { build: &build, classes, ordered: true }))
+    let small = smallest_memory(entry, given)?;
+    let build_small = |schema: &Schema| {
+        let values = small.as_ref().map_or(&values, |(values, _)| values);
+        (entry.build)(schema, values, 7).map(|model| Box::new(model) as Box<dyn Subject>)
+    };
+    let bounded = small.as_ref().map(|(_, bytes_max)| (&build_small as &Build<'_>, *bytes_max));
+    Ok(run(&Candidate { build: &build, classes, bounded, ordered: true }))
 }
 
 /// Checks a transformer with these parameters.
@@ -166,7 +175,21 @@ pub fn check_transformer(
         let transformer = (entry.build)(schema, &values, 7)?;
         Ok(Box::new(TransformerSubject(transformer)) as Box<dyn Subject>)
     };
-    Ok(run(&Candidate { build: &build, classes: 3, ordered: false }))
+    Ok(run(&Candidate { build: &build, classes: 3, bounded: None, ordered: false }))
+}
+
+/// The model's parameters with `memory_bytes_max` at its lower end, and that; `None` where it has no such parameter.
+fn smallest_memory(
+    entry: &ModelEntry,
+    given: &[(String, ParamValue)],
+) -> Result<Option<(Values, usize)>, ParamError> {
+    let Some(param) = entry.params.iter().find(|param| param.name == "memory_bytes_max") else {
+        return Ok(None);
+    };
+    let ParamKind::Integer { min, .. } = param.kind else { return Ok(None) };
+    let others = given.iter().filter(|(name, _)| name != param.name).cloned();
+    let given: Vec<_> = others.chain([(param.name.to_owned(), ParamValue::Integer(min))]).collect();
+    Ok(Some((entry.values(&given)?, min as usize)))
 }
 
 fn run(candidate: &Candidate<'_>) -> Vec<Failure> {

@@ -18,13 +18,11 @@ impl Event {
         Row { numeric: &self.numeric, categories: &self.categories, sparse: &self.sparse }
     }
 
-    /// The same event with its features in reverse order.
+    /// The same event with its features in reverse order. Sparse features have none: their index is their name.
     pub(super) fn reversed(&self) -> Event {
         let mut reversed = self.clone();
         reversed.numeric.reverse();
         reversed.categories.reverse();
-        reversed.sparse =
-            self.sparse.iter().rev().map(|&(index, value)| (SPARSE - 1 - index, value)).collect();
         reversed
     }
 }

@@ -28,6 +28,8 @@ pub(super) trait Subject {
     fn as_model_mut(&mut self) -> Option<&mut AnyModel> {
         None
     }
+    /// Bytes that it says it takes.
+    fn memory_bytes(&self) -> usize;
     fn snapshot(&self) -> &dyn Snapshot;
     fn snapshot_mut(&mut self) -> &mut dyn Snapshot;
 }
@@ -151,6 +153,10 @@ impl Subject for AnyModel {
         Some(self)
     }
 
+    fn memory_bytes(&self) -> usize {
+        self.model().memory_bytes()
+    }
+
     fn snapshot(&self) -> &dyn Snapshot {
         self.model()
     }
@@ -188,6 +194,10 @@ impl Subject for TransformerSubject {
 
     fn learns_target(&self) -> bool {
         false
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
     }
 
     fn snapshot(&self) -> &dyn Snapshot {
