@@ -16,7 +16,16 @@ const ACTIONS: usize = 10;
 fn main() -> Result<(), ParamError> {
     println!("{:<40}{:>10}{:>14}", "model", "features", "events/s");
     for features in [10, 20] {
-        for name in ["linear_regression", "logistic_regression", "softmax_regression", "k_means"] {
+        for name in [
+            "linear_regression",
+            "logistic_regression",
+            "softmax_regression",
+            "sgd_regression",
+            "ftrl_proximal_classification",
+            "gaussian_naive_bayes",
+            "multilayer_perceptron_regression",
+            "k_means",
+        ] {
             measure(name, features, build(name, features, false)?);
         }
         measure("standard_scaler, linear_regression", features, build("linear_regression", features, true)?);

@@ -20,6 +20,7 @@ mod lanes;
 pub mod linear;
 pub mod metrics;
 pub mod model;
+pub mod neural;
 pub mod params;
 pub mod prepare;
 pub mod random;

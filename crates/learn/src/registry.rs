@@ -5,7 +5,7 @@ use crate::drift::{DriftDetector, Input};
 use crate::features::Schema;
 use crate::model::{AnyModel, Task, Transformer};
 use crate::params::{Param, ParamError, ParamValue, Values, nearest};
-use crate::{bayes, cluster, drift, forest, linear, prepare, tree};
+use crate::{bayes, cluster, drift, forest, linear, neural, prepare, tree};
 
 /// The models, in the order of their families.
 pub const MODELS: &[ModelEntry] = &[
@@ -34,6 +34,8 @@ pub const MODELS: &[ModelEntry] = &[
     forest::adaptive_random_forest::ENTRY,
     forest::adaptive_random_forest_regressor::ENTRY,
     forest::streaming_random_patches::ENTRY,
+    neural::multilayer_perceptron_regression::ENTRY,
+    neural::multilayer_perceptron_classification::ENTRY,
     cluster::k_means::ENTRY,
 ];
 

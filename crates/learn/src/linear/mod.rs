@@ -11,7 +11,7 @@ pub mod linear_regression;
 pub mod logistic_regression;
 mod loss;
 mod margin;
-mod moments;
+pub(crate) mod moments;
 mod passive_aggressive;
 pub mod passive_aggressive_classification;
 pub mod passive_aggressive_regression;

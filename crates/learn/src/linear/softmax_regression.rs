@@ -71,7 +71,7 @@ impl SoftmaxRegression {
 }
 
 /// Turns values into probabilities.
-fn softmax(values: &mut [f64]) {
+pub(crate) fn softmax(values: &mut [f64]) {
     let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for value in values.iter_mut() {
