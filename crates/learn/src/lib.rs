@@ -26,4 +26,5 @@ pub mod prepare;
 pub mod random;
 pub mod registry;
 pub mod snapshot;
+pub mod synthetic;
 pub mod tree;

@@ -199,6 +199,20 @@ pub trait Transformer: Snapshot + Send {
     fn memory_bytes(&self) -> usize;
     /// Learns from the row (means, deviations, categories). Needs no target.
     fn learn(&mut self, row: Row<'_>, weight: f64);
+    /// Learns what the row's target was, where there is one and the transformer has use for it. A chain calls it after
+    /// the row was transformed for the model behind: no target is in the features that it is learnt with.
+    fn learn_target(&mut self, _row: Row<'_>, _target: Target, _weight: f64) {}
+}
+
+/// What was to be predicted, for [`Transformer::learn_target`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// Nothing that a transformer could learn from.
+    None,
+    /// A number, a bandit's reward, a series' value; not finite where it is missing.
+    Number(f64),
+    /// The class of this number.
+    Class(usize),
 }
 
 /// A model of any task, as the registry builds it.

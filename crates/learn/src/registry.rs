@@ -1,11 +1,12 @@
-//! Every model, transformer and detector by name: the one list from which pipeline files, help, reference pages and the
+//! Every model, transformer, detector and generator by name: the one list from which pipeline files, help, reference pages and the
 //! conformance checks follow. To add one: its file, and its line here.
 
 use crate::drift::{DriftDetector, Input};
 use crate::features::Schema;
 use crate::model::{AnyModel, Task, Transformer};
 use crate::params::{Param, ParamError, ParamValue, Values, nearest};
-use crate::{bayes, cluster, drift, forest, linear, neural, prepare, tree};
+use crate::synthetic::Generator;
+use crate::{bayes, cluster, drift, forest, linear, neural, prepare, synthetic, tree};
 
 /// The models, in the order of their families.
 pub const MODELS: &[ModelEntry] = &[
@@ -40,8 +41,24 @@ pub const MODELS: &[ModelEntry] = &[
 ];
 
 /// The transformers.
-pub const TRANSFORMERS: &[TransformerEntry] =
-    &[prepare::standard_scaler::ENTRY, prepare::one_hot::ENTRY, prepare::hashing::ENTRY];
+pub const TRANSFORMERS: &[TransformerEntry] = &[
+    prepare::imputer::ENTRY,
+    prepare::standard_scaler::ENTRY,
+    prepare::min_max_scaler::ENTRY,
+    prepare::robust_scaler::ENTRY,
+    prepare::one_hot::ENTRY,
+    prepare::ordinal_encoder::ENTRY,
+    prepare::frequency_encoder::ENTRY,
+    prepare::target_encoder::ENTRY,
+    prepare::hashing::ENTRY,
+    prepare::tf_idf::ENTRY,
+    prepare::polynomial_features::ENTRY,
+    prepare::category_interactions::ENTRY,
+    prepare::variance_threshold::ENTRY,
+    prepare::select_k_best::ENTRY,
+    prepare::incremental_pca::ENTRY,
+    prepare::random_projection::ENTRY,
+];
 
 /// The detectors of change.
 pub const DETECTORS: &[DetectorEntry] = &[
@@ -54,6 +71,20 @@ pub const DETECTORS: &[DetectorEntry] = &[
     drift::hddm_w::ENTRY,
     drift::psi::ENTRY,
     drift::kolmogorov_smirnov::ENTRY,
+];
+
+/// The generators of synthetic streams.
+pub const GENERATORS: &[GeneratorEntry] = &[
+    synthetic::sea::ENTRY,
+    synthetic::stagger::ENTRY,
+    synthetic::sine::ENTRY,
+    synthetic::mixed::ENTRY,
+    synthetic::agrawal::ENTRY,
+    synthetic::led::ENTRY,
+    synthetic::random_tree::ENTRY,
+    synthetic::random_rbf::ENTRY,
+    synthetic::hyperplane::ENTRY,
+    synthetic::friedman::ENTRY,
 ];
 
 /// How many classes a model can tell apart.
@@ -129,6 +160,21 @@ pub struct DetectorEntry {
     pub build: fn(&Values) -> Box<dyn DriftDetector>,
 }
 
+/// A generator of a synthetic stream as the registry knows it.
+#[derive(Clone, Copy)]
+pub struct GeneratorEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in one sentence.
+    pub summary: &'static str,
+    /// What there is to predict.
+    pub task: Task,
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// Builds it; the seed draws the events.
+    pub build: fn(&Values, u64) -> Box<dyn Generator>,
+}
+
 impl ModelEntry {
     /// Checks parameters; what is not given is the default.
     pub fn values(&self, given: &[(String, ParamValue)]) -> Result<Values, ParamError> {
@@ -159,6 +205,13 @@ impl DetectorEntry {
     }
 }
 
+impl GeneratorEntry {
+    /// Checks parameters; what is not given is the default.
+    pub fn values(&self, given: &[(String, ParamValue)]) -> Result<Values, ParamError> {
+        Values::new(&format!("generator `{}`", self.name), self.params, given)
+    }
+}
+
 /// The model of this name.
 pub fn model(name: &str) -> Option<&'static ModelEntry> {
     MODELS.iter().find(|entry| entry.name == name)
@@ -172,6 +225,11 @@ pub fn transformer(name: &str) -> Option<&'static TransformerEntry> {
 /// The detector of this name.
 pub fn detector(name: &str) -> Option<&'static DetectorEntry> {
     DETECTORS.iter().find(|entry| entry.name == name)
+}
+
+/// The generator of this name.
+pub fn generator(name: &str) -> Option<&'static GeneratorEntry> {
+    GENERATORS.iter().find(|entry| entry.name == name)
 }
 
 /// The model that was probably meant by a misspelt name.

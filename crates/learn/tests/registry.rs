@@ -9,7 +9,7 @@ use streamfold_learn::compose::chain::chain;
 use streamfold_learn::features::Schema;
 use streamfold_learn::model::AnyModel;
 use streamfold_learn::params::{Param, ParamError, ParamKind, ParamValue, Values};
-use streamfold_learn::registry::{self, DETECTORS, MODELS, ModelEntry, TRANSFORMERS};
+use streamfold_learn::registry::{self, DETECTORS, GENERATORS, MODELS, ModelEntry, TRANSFORMERS};
 
 /// Each file below `src` that declares an entry, as `family::file`.
 fn declared() -> Vec<String> {
@@ -47,11 +47,16 @@ fn every_file_with_an_entry_is_in_the_registry() {
         assert!(
             registry::model(name).is_some()
                 || registry::transformer(name).is_some()
-                || registry::detector(name).is_some(),
+                || registry::detector(name).is_some()
+                || registry::generator(name).is_some(),
             "the entry of {file} must have the file's name"
         );
     }
-    assert_eq!(declared.len(), MODELS.len() + TRANSFORMERS.len() + DETECTORS.len(), "{declared:?}");
+    assert_eq!(
+        declared.len(),
+        MODELS.len() + TRANSFORMERS.len() + DETECTORS.len() + GENERATORS.len(),
+        "{declared:?}"
+    );
 }
 
 fn check_params(owner: &str, params: &[Param]) {
@@ -141,13 +146,25 @@ fn everything_conforms_with_parameters_at_the_ends_of_their_ranges() {
     }
 }
 
-/// The model with every transformer in front of it.
+/// Transformers of every kind, in an order that makes sense.
+const CHAIN: [&str; 7] = [
+    "imputer",
+    "standard_scaler",
+    "polynomial_features",
+    "target_encoder",
+    "one_hot",
+    "tf_idf",
+    "select_k_best",
+];
+
+/// The model with several transformers in front of it.
 fn chained(name: &str, schema: &Schema, seed: u64) -> Result<AnyModel, ParamError> {
     let mut transformers = Vec::new();
     let mut schema = schema.clone();
-    for entry in TRANSFORMERS {
+    for name in CHAIN {
+        let entry = registry::transformer(name).unwrap();
         let given = match entry.name {
-            "hashing" => vec![("bits".to_owned(), ParamValue::Integer(5))],
+            "target_encoder" => vec![("keep".to_owned(), ParamValue::Boolean(true))],
             _ => Vec::new(),
         };
         let transformer = (entry.build)(&schema, &entry.values(&given)?, seed)?;

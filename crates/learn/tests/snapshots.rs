@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use streamfold_learn::features::{Row, RowBuffer, Schema, category};
-use streamfold_learn::model::{AnyModel, Transformer};
+use streamfold_learn::model::{AnyModel, Target, Transformer};
 use streamfold_learn::registry::{self, MODELS, TRANSFORMERS};
 use streamfold_learn::snapshot::{Reader, Snapshot, Writer};
 
@@ -53,7 +53,10 @@ impl Part {
                 model.learn(row, number as usize % 3, 0.5, (number % 10) as f64, 1.0);
             }
             Part::Model(AnyModel::Forecaster(model)) => model.learn(row, number as f64, 1.0),
-            Part::Transformer(transformer) => transformer.learn(row, 1.0),
+            Part::Transformer(transformer) => {
+                transformer.learn(row, 1.0);
+                transformer.learn_target(row, Target::Class(number as usize % 2), 1.0);
+            }
         }
     }
 

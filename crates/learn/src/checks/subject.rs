@@ -2,7 +2,7 @@
 
 use super::stream::Event;
 use crate::features::RowBuffer;
-use crate::model::{AnyModel, Ranked, Transformer};
+use crate::model::{AnyModel, Ranked, Target, Transformer};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
 /// Items that are asked for.
@@ -190,6 +190,7 @@ impl Subject for TransformerSubject {
 
     fn learn(&mut self, event: &Event, weight: f64) {
         self.0.learn(event.row(), weight);
+        self.0.learn_target(event.row(), Target::Number(event.target), weight);
     }
 
     fn learns_target(&self) -> bool {

@@ -2,14 +2,14 @@
 //!
 //! `predict` transforms the row with what the transformers have learnt so far and changes nothing. `learn` goes
 //! through the chain once: each transformer learns the row first and transforms it then, so that the next stage and
-//! the model learn from a row that is prepared with all that is known. An event is thus predicted by a chain that has
+//! the model learn from a row that is prepared with all that is known but its target, which transformers get last. An event is thus predicted by a chain that has
 //! not seen it. A target that is not finite teaches the transformers nothing either; from an event of a class beyond
 //! what the model can tell apart they do learn.
 
 use crate::features::{Row, RowBuffer, Schema};
 use crate::model::{
     AnomalyDetector, AnyModel, Assignment, Bandit, Classifier, Clusterer, Forecaster, Interval, Model,
-    Ranked, Recommender, Regressor, Transformer,
+    Ranked, Recommender, Regressor, Target, Transformer,
 };
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 use std::cell::RefCell;
@@ -85,12 +85,13 @@ impl<M: ?Sized> Chain<M> {
     }
 
     /// Lets the transformers learn, and gives the model the row.
-    fn learn(&mut self, row: Row<'_>, weight: f64, then: impl FnOnce(&mut M, Row<'_>)) {
+    fn learn(&mut self, row: Row<'_>, target: Target, weight: f64, then: impl FnOnce(&mut M, Row<'_>)) {
         let Rows { ready, next } = self.rows.get_mut();
         for (stage, transformer) in self.transformers.iter_mut().enumerate() {
             let row = if stage == 0 { row } else { ready.row() };
             transformer.learn(row, weight);
             transformer.transform(row, next);
+            transformer.learn_target(row, target, weight);
             std::mem::swap(ready, next);
         }
         then(&mut self.model, ready.row());
@@ -132,7 +133,9 @@ impl Regressor for Chain<dyn Regressor> {
 
     fn learn(&mut self, row: Row<'_>, target: f64, weight: f64) {
         if target.is_finite() {
-            Chain::learn(self, row, weight, |model, row| model.learn(row, target, weight));
+            Chain::learn(self, row, Target::Number(target), weight, |model, row| {
+                model.learn(row, target, weight)
+            });
         }
     }
 }
@@ -143,7 +146,7 @@ impl Classifier for Chain<dyn Classifier> {
     }
 
     fn learn(&mut self, row: Row<'_>, class: usize, weight: f64) {
-        Chain::learn(self, row, weight, |model, row| model.learn(row, class, weight));
+        Chain::learn(self, row, Target::Class(class), weight, |model, row| model.learn(row, class, weight));
     }
 }
 
@@ -153,7 +156,7 @@ impl Clusterer for Chain<dyn Clusterer> {
     }
 
     fn learn(&mut self, row: Row<'_>, weight: f64) {
-        Chain::learn(self, row, weight, |model, row| model.learn(row, weight));
+        Chain::learn(self, row, Target::None, weight, |model, row| model.learn(row, weight));
     }
 }
 
@@ -163,7 +166,7 @@ impl AnomalyDetector for Chain<dyn AnomalyDetector> {
     }
 
     fn learn(&mut self, row: Row<'_>, weight: f64) {
-        Chain::learn(self, row, weight, |model, row| model.learn(row, weight));
+        Chain::learn(self, row, Target::None, weight, |model, row| model.learn(row, weight));
     }
 }
 
@@ -173,7 +176,7 @@ impl Recommender for Chain<dyn Recommender> {
     }
 
     fn learn(&mut self, row: Row<'_>, item: usize, weight: f64) {
-        Chain::learn(self, row, weight, |model, row| model.learn(row, item, weight));
+        Chain::learn(self, row, Target::None, weight, |model, row| model.learn(row, item, weight));
     }
 }
 
@@ -184,7 +187,7 @@ impl Bandit for Chain<dyn Bandit> {
 
     fn learn(&mut self, context: Row<'_>, action: usize, propensity: f64, reward: f64, weight: f64) {
         if reward.is_finite() && propensity > 0.0 && propensity <= 1.0 {
-            Chain::learn(self, context, weight, |model, row| {
+            Chain::learn(self, context, Target::Number(reward), weight, |model, row| {
                 model.learn(row, action, propensity, reward, weight);
             });
         }
@@ -201,7 +204,7 @@ impl Forecaster for Chain<dyn Forecaster> {
     }
 
     fn learn(&mut self, row: Row<'_>, value: f64, weight: f64) {
-        Chain::learn(self, row, weight, |model, row| model.learn(row, value, weight));
+        Chain::learn(self, row, Target::Number(value), weight, |model, row| model.learn(row, value, weight));
     }
 }
 

@@ -10,13 +10,13 @@ const DELTA: Param = Param {
     name: "delta",
     kind: ParamKind::Number { min: 1e-12, max: 0.5, default: 0.002 },
     doc: "Chance of a false alarm at a check. Smaller: fewer alarms, later.",
-    default_from: "MOA and River.",
+    default_from: "As in MOA and River.",
 };
 const CLOCK: Param = Param {
     name: "clock",
     kind: ParamKind::Integer { min: 1, max: 1_000_000, default: 32 },
     doc: "Numbers from one check to the next.",
-    default_from: "MOA and River.",
+    default_from: "As in MOA and River.",
 };
 const ALARM_ON: Param = Param {
     name: "alarm_on",

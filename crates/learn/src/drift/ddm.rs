@@ -10,19 +10,19 @@ const WARM_UP: Param = Param {
     name: "warm_up",
     kind: ParamKind::Integer { min: 1, max: 1_000_000, default: 30 },
     doc: "Events before the first test.",
-    default_from: "The paper.",
+    default_from: "As in the paper.",
 };
 const WARNING_DEVIATIONS: Param = Param {
     name: "warning_deviations",
     kind: ParamKind::Number { min: 0.1, max: 100.0, default: 2.0 },
     doc: "Deviations above the lowest share of errors from which on it warns.",
-    default_from: "The paper.",
+    default_from: "As in the paper.",
 };
 const DRIFT_DEVIATIONS: Param = Param {
     name: "drift_deviations",
     kind: ParamKind::Number { min: 0.1, max: 100.0, default: 3.0 },
     doc: "Deviations above the lowest share of errors that are a drift.",
-    default_from: "The paper.",
+    default_from: "As in the paper.",
 };
 
 /// The registry's entry.

@@ -10,19 +10,19 @@ const WARM_UP: Param = Param {
     name: "warm_up",
     kind: ParamKind::Integer { min: 2, max: 1_000_000, default: 30 },
     doc: "Errors before the first test.",
-    default_from: "The paper.",
+    default_from: "As in the paper.",
 };
 const WARNING_LEVEL: Param = Param {
     name: "warning_level",
     kind: ParamKind::Number { min: 0.1, max: 0.999, default: 0.95 },
     doc: "Share of the largest distance below which it warns.",
-    default_from: "The paper.",
+    default_from: "As in the paper.",
 };
 const DRIFT_LEVEL: Param = Param {
     name: "drift_level",
     kind: ParamKind::Number { min: 0.1, max: 0.999, default: 0.9 },
     doc: "Share of the largest distance below which there is a drift.",
-    default_from: "The paper.",
+    default_from: "As in the paper.",
 };
 
 /// The registry's entry.

@@ -18,13 +18,13 @@ const WINDOW: Param = Param {
     name: "window",
     kind: ParamKind::Integer { min: 10, max: 100_000, default: 100 },
     doc: "Numbers in the sliding window.",
-    default_from: "River.",
+    default_from: "As in River.",
 };
 const RECENT: Param = Param {
     name: "recent",
     kind: ParamKind::Integer { min: 5, max: 50_000, default: 30 },
     doc: "Latest numbers that are compared with the rest; at most half of the window.",
-    default_from: "River.",
+    default_from: "As in River.",
 };
 
 /// The registry's entry.

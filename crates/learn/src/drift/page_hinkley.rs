@@ -16,19 +16,19 @@ const THRESHOLD: Param = Param {
     name: "threshold",
     kind: ParamKind::Number { min: 1e-6, max: 1e12, default: 50.0 },
     doc: "How far the sum of deviations may come from its extreme.",
-    default_from: "MOA and River.",
+    default_from: "As in MOA and River.",
 };
 const FORGETTING: Param = Param {
     name: "forgetting",
     kind: ParamKind::Number { min: 0.5, max: 1.0, default: 0.9999 },
     doc: "What is left of the sum of deviations after each number.",
-    default_from: "MOA and River.",
+    default_from: "As in MOA and River.",
 };
 const WARM_UP: Param = Param {
     name: "warm_up",
     kind: ParamKind::Integer { min: 1, max: 1_000_000, default: 30 },
     doc: "Numbers before the first test.",
-    default_from: "MOA and River.",
+    default_from: "As in MOA and River.",
 };
 const STANDARDISE: Param = Param {
     name: "standardise",

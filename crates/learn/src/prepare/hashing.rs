@@ -1,7 +1,7 @@
 //! Feature hashing of categories.
 #![doc = include_str!("hashing.md")]
 
-use crate::features::{MISSING_CATEGORY, Row, RowBuffer, Schema};
+use crate::features::{Category, MISSING_CATEGORY, Row, RowBuffer, Schema};
 use crate::model::Transformer;
 use crate::params::{Param, ParamError, ParamKind, Values};
 use crate::registry::TransformerEntry;
@@ -81,7 +81,7 @@ impl Transformer for Hashing {
         let first = out.sparse.len();
         for (&category, &salt) in row.categories.iter().zip(&self.salts) {
             if category != MISSING_CATEGORY {
-                let hash = xxh3_64_with_seed(&category.to_le_bytes(), salt);
+                let hash = hash_of(category, salt);
                 let place = (hash >> (64 - self.bits)) as u32;
                 out.sparse.push((self.sparse_in + place, if hash & 1 == 0 { 1.0 } else { -1.0 }));
             }
@@ -114,6 +114,75 @@ impl Snapshot for Hashing {
         from.version(1)?;
         Ok(())
     }
+}
+
+/// How often different values are hashed to one place: a report beside a [`Hashing`], for choosing `bits`.
+///
+/// ```
+/// use streamfold_learn::features::{Row, Schema};
+/// use streamfold_learn::prepare::hashing::{Collisions, ENTRY, Hashing};
+///
+/// let schema = Schema { categories: vec!["user".into()], ..Schema::default() };
+/// let bits = ("bits".to_owned(), streamfold_learn::params::ParamValue::Integer(10));
+/// let hashing = Hashing::new(&schema, &ENTRY.values(&[bits])?)?;
+/// let mut collisions = Collisions::new(&hashing).ok_or("too many places to watch")?;
+/// for event in 0..10_000 {
+///     collisions.learn(Row { categories: &[1 + event % 200], ..Row::default() });
+/// }
+/// assert_eq!((collisions.places(), collisions.share()), (181, Some(0.095)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Collisions {
+    hashing: Hashing,
+    /// The first value of each place, 0 where there was none: 8 bytes for each place.
+    owners: Vec<u64>,
+    values: u64,
+    collided: u64,
+}
+
+impl Collisions {
+    /// The most bits that are watched: 128 MB.
+    pub const BITS_MAX: u32 = 24;
+
+    /// A report that has seen nothing; none from [`Self::BITS_MAX`] on.
+    pub fn new(hashing: &Hashing) -> Option<Self> {
+        (hashing.bits <= Self::BITS_MAX).then(|| Collisions {
+            hashing: hashing.clone(),
+            owners: vec![0; 1 << hashing.bits],
+            values: 0,
+            collided: 0,
+        })
+    }
+
+    /// Learns where the row's categories are hashed to.
+    pub fn learn(&mut self, row: Row<'_>) {
+        for (&category, &salt) in row.categories.iter().zip(&self.hashing.salts) {
+            if category != MISSING_CATEGORY {
+                let hash = hash_of(category, salt).max(1);
+                let owner = &mut self.owners[(hash >> (64 - self.hashing.bits)) as usize];
+                if *owner == 0 {
+                    *owner = hash;
+                }
+                self.values += 1;
+                self.collided += u64::from(*owner != hash);
+            }
+        }
+    }
+
+    /// Share of all values so far whose place another one came to first; none before there was a value.
+    pub fn share(&self) -> Option<f64> {
+        (self.values > 0).then(|| self.collided as f64 / self.values as f64)
+    }
+
+    /// Places that are taken.
+    pub fn places(&self) -> usize {
+        self.owners.iter().filter(|owner| **owner != 0).count()
+    }
+}
+
+fn hash_of(category: Category, salt: u64) -> u64 {
+    xxh3_64_with_seed(&category.to_le_bytes(), salt)
 }
 
 #[cfg(test)]

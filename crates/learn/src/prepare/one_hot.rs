@@ -1,17 +1,19 @@
 //! One-hot encoding of categories with a bounded dictionary.
 #![doc = include_str!("one_hot.md")]
 
-use crate::features::{Category, MISSING_CATEGORY, Row, RowBuffer, Schema};
+use super::dictionary::{Dictionary, VALUES_MAX};
+use super::teaches;
+use crate::features::{MISSING_CATEGORY, Row, RowBuffer, Schema};
 use crate::model::Transformer;
 use crate::params::{Param, ParamError, ParamKind, Values};
 use crate::registry::TransformerEntry;
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
-const VALUES_MAX: Param = Param {
-    name: "values_max",
+const PLACES_MAX: Param = Param {
     kind: ParamKind::Integer { min: 1, max: 1_000_000, default: 100 },
     doc: "Most values of one feature that get a place of their own; the rest share one.",
     default_from: "Enough for carriers, countries and the like, small enough for any model behind it.",
+    ..VALUES_MAX
 };
 
 /// The registry's entry.
@@ -20,7 +22,7 @@ pub const ENTRY: TransformerEntry = TransformerEntry {
     summary: "Turns each value of a categorical feature into a 0/1 feature.",
     doc: include_str!("one_hot.md"),
     meaning_version: 1,
-    params: &[VALUES_MAX],
+    params: &[PLACES_MAX],
     build: |schema, values, _seed| Ok(Box::new(OneHot::new(schema, values)?)),
 };
 
@@ -47,14 +49,14 @@ pub struct OneHot {
     values_max: usize,
     /// Number of sparse features that come in and pass.
     sparse_in: u32,
-    /// For each categorical feature its values, sorted, each with its place (from 1; 0 is `other`).
-    dictionaries: Vec<Vec<(Category, u32)>>,
+    /// For each categorical feature; a value's place is its number and 1 (0 is `other`).
+    dictionaries: Vec<Dictionary>,
 }
 
 impl OneHot {
     /// An encoder that has seen nothing.
     pub fn new(schema: &Schema, values: &Values) -> Result<Self, ParamError> {
-        let values_max = values.integer(&VALUES_MAX);
+        let values_max = values.integer(&PLACES_MAX);
         let size = i64::from(schema.sparse_size) + schema.categories.len() as i64 * (values_max + 1);
         let sparse_size = u32::try_from(size).map_err(|_| ParamError::Features {
             owner: format!("transformer `{}`", ENTRY.name),
@@ -64,7 +66,7 @@ impl OneHot {
             output: Schema { numeric: schema.numeric.clone(), categories: Vec::new(), sparse_size },
             values_max: values_max as usize,
             sparse_in: schema.sparse_size,
-            dictionaries: vec![Vec::new(); schema.categories.len()],
+            dictionaries: vec![Dictionary::new(values_max as usize); schema.categories.len()],
         })
     }
 }
@@ -82,28 +84,20 @@ impl Transformer for OneHot {
         let mut first = self.sparse_in;
         for (&category, dictionary) in row.categories.iter().zip(&self.dictionaries) {
             if category != MISSING_CATEGORY {
-                let found = dictionary.binary_search_by_key(&category, |(known, _)| *known);
-                out.sparse.push((first + found.map_or(0, |at| dictionary[at].1), 1.0));
+                out.sparse.push((first + dictionary.number(category).map_or(0, |number| number + 1), 1.0));
             }
             first += places;
         }
     }
 
     fn memory_bytes(&self) -> usize {
-        let entry = size_of::<(Category, u32)>();
-        size_of::<Self>() + self.dictionaries.iter().map(|known| known.capacity() * entry).sum::<usize>()
+        size_of::<Self>() + self.dictionaries.iter().map(Dictionary::memory_bytes).sum::<usize>()
     }
 
     fn learn(&mut self, row: Row<'_>, weight: f64) {
-        if weight.is_nan() || weight <= 0.0 {
-            return;
-        }
-        for (&category, dictionary) in row.categories.iter().zip(&mut self.dictionaries) {
-            if category == MISSING_CATEGORY || dictionary.len() == self.values_max {
-                continue;
-            }
-            if let Err(at) = dictionary.binary_search_by_key(&category, |(known, _)| *known) {
-                dictionary.insert(at, (category, dictionary.len() as u32 + 1));
+        if teaches(weight) {
+            for (&category, dictionary) in row.categories.iter().zip(&mut self.dictionaries) {
+                dictionary.add(category);
             }
         }
     }
@@ -113,41 +107,21 @@ impl Snapshot for OneHot {
     fn save(&self, out: &mut Writer) {
         out.version(1);
         out.unsigned(self.dictionaries.len() as u64);
-        for dictionary in &self.dictionaries {
-            out.unsigned(dictionary.len() as u64);
-            // In the order of their places, which then need not be written.
-            let mut by_place: Vec<_> =
-                dictionary.iter().map(|&(category, place)| (place, category)).collect();
-            by_place.sort_unstable();
-            by_place.iter().for_each(|&(_, category)| out.word(category));
-        }
+        self.dictionaries.iter().for_each(|dictionary| dictionary.save(out));
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         from.part("one_hot");
         from.version(1)?;
         from.expect_length(self.dictionaries.len(), "categorical features")?;
-        for dictionary in &mut self.dictionaries {
-            let length = from.length(8)?;
-            if length > self.values_max {
-                return Err(from.invalid(format!("{length} values, at most {} belong", self.values_max)));
-            }
-            dictionary.clear();
-            for place in 1..=length as u32 {
-                dictionary.push((from.word()?, place));
-            }
-            dictionary.sort_unstable();
-            if dictionary.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-                return Err(from.invalid("a value has two places"));
-            }
-        }
-        Ok(())
+        self.dictionaries.iter_mut().try_for_each(|dictionary| dictionary.load(from))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::Category;
     use crate::params::ParamValue;
 
     #[test]

@@ -1,8 +1,10 @@
 //! Standardises numeric features by their running mean and deviation.
 #![doc = include_str!("standard_scaler.md")]
 
+use super::{HALF_LIFE, decay, pass_others, teaches, usable};
 use crate::features::{Row, RowBuffer, Schema};
 use crate::model::Transformer;
+use crate::params::Values;
 use crate::registry::TransformerEntry;
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
@@ -12,12 +14,9 @@ pub const ENTRY: TransformerEntry = TransformerEntry {
     summary: "Gives every numeric feature mean 0 and deviation 1.",
     doc: include_str!("standard_scaler.md"),
     meaning_version: 1,
-    params: &[],
-    build: |schema, _values, _seed| Ok(Box::new(StandardScaler::new(schema))),
+    params: &[HALF_LIFE],
+    build: |schema, values, _seed| Ok(Box::new(StandardScaler::with_values(schema, values))),
 };
-
-/// Larger values count as missing, so that squares and their sums stay finite.
-const LIMIT: f64 = 1e100;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Moments {
@@ -55,13 +54,24 @@ impl Moments {
 #[derive(Clone, Debug)]
 pub struct StandardScaler {
     schema: Schema,
+    /// What is left of what was learnt after each value.
+    decay: f64,
     features: Vec<Moments>,
 }
 
 impl StandardScaler {
-    /// A scaler that has learnt nothing.
+    /// A scaler with defaults that has learnt nothing.
     pub fn new(schema: &Schema) -> Self {
-        StandardScaler { schema: schema.clone(), features: vec![Moments::default(); schema.numeric.len()] }
+        Self::with_values(schema, &Values::default())
+    }
+
+    /// A scaler that has learnt nothing.
+    pub fn with_values(schema: &Schema, values: &Values) -> Self {
+        StandardScaler {
+            schema: schema.clone(),
+            decay: decay(values),
+            features: vec![Moments::default(); schema.numeric.len()],
+        }
     }
 }
 
@@ -73,10 +83,9 @@ impl Transformer for StandardScaler {
     fn transform(&self, row: Row<'_>, out: &mut RowBuffer) {
         out.clear();
         out.numeric.extend(row.numeric.iter().zip(&self.features).map(|(&value, moments)| {
-            if value.abs() <= LIMIT { (value - moments.mean) * moments.inverse } else { f64::NAN }
+            if usable(value) { (value - moments.mean) * moments.inverse } else { f64::NAN }
         }));
-        out.categories.extend_from_slice(row.categories);
-        out.sparse.extend_from_slice(row.sparse);
+        pass_others(row, out);
     }
 
     fn memory_bytes(&self) -> usize {
@@ -84,15 +93,15 @@ impl Transformer for StandardScaler {
     }
 
     fn learn(&mut self, row: Row<'_>, weight: f64) {
-        if !weight.is_finite() || weight <= 0.0 {
+        if !teaches(weight) {
             return;
         }
         for (&value, moments) in row.numeric.iter().zip(&mut self.features) {
-            if value.abs() <= LIMIT {
-                moments.count += weight;
+            if usable(value) {
+                moments.count = self.decay * moments.count + weight;
                 let difference = value - moments.mean;
                 moments.mean += difference * (weight / moments.count);
-                moments.squares += weight * difference * (value - moments.mean);
+                moments.squares = self.decay * moments.squares + weight * difference * (value - moments.mean);
                 moments.derive();
             }
         }
