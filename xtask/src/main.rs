@@ -1,5 +1,6 @@
-//! The project's own chores: `cargo xtask check`, `cargo xtask bench`, `cargo xtask sim`.
+//! The project's own chores: `cargo xtask check`, `cargo xtask bench`, `cargo xtask sim`, `cargo xtask accuracy`.
 
+mod accuracy;
 mod bench;
 mod check;
 mod sim;
@@ -21,6 +22,8 @@ enum Chore {
     Bench(bench::Options),
     /// Run lanes under a simulated log, clock, group and faults, from seeds
     Sim(sim::Options),
+    /// Measure every model over published streams, beside what other implementations score on them
+    Accuracy(accuracy::Options),
     /// One of the programs that the benchmark starts
     #[command(subcommand, hide = true)]
     BenchClient(bench::client::Client),
@@ -31,6 +34,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Check => check::run(),
         Chore::Bench(options) => bench::run(&options),
         Chore::Sim(options) => sim::run(&options),
+        Chore::Accuracy(options) => accuracy::run(&options),
         Chore::BenchClient(client) => bench::client::run(&client),
     }
 }

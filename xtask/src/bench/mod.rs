@@ -6,6 +6,7 @@
 //! for several rounds, so that what disturbs the machine disturbs all of them.
 
 pub mod client;
+mod learn;
 mod programs;
 mod report;
 mod stages;
@@ -22,7 +23,10 @@ const STAGE_EVENTS: u64 = 500_000;
 
 /// Settings of the benchmark.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// A Kafka that runs already, and makes topics on first use; otherwise one is started
     #[arg(long)]
     bootstrap_servers: Option<String>,
@@ -46,6 +50,13 @@ pub struct Options {
     only_stages: bool,
 }
 
+/// Other things that are measured.
+#[derive(clap::Subcommand)]
+enum Other {
+    /// Models alone: events per second and memory, beside River, scikit-learn, Vowpal Wabbit and MOA
+    Learn(learn::Options),
+}
+
 /// What the programs run with.
 pub struct Stage {
     bootstrap: String,
@@ -61,6 +72,9 @@ pub struct Stage {
 
 /// Measures and prints.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    if let Some(Other::Learn(options)) = &options.other {
+        return learn::run(options);
+    }
     let whole_us = if options.only_stages { None } else { whole_way(options)? };
     let events = programs::print(STAGE_EVENTS, options.seed)?;
     let events: Vec<&[u8]> = events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
@@ -84,7 +98,11 @@ fn whole_way(options: &Options) -> anyhow::Result<Option<f64>> {
     let run = format!("bench-{}", std::process::id());
     let folder = std::env::temp_dir().join(&run);
     std::fs::create_dir_all(&folder)?;
-    let python = if options.no_python { None } else { Some(python()?) };
+    let python = if options.no_python {
+        None
+    } else {
+        Some(python("python-bench", &["confluent-kafka", "river", "orjson"])?)
+    };
     let topic = format!("{run}-events");
     let stage = Stage { bootstrap, topic, run, builds, folder, python };
 
@@ -125,20 +143,23 @@ fn build() -> anyhow::Result<PathBuf> {
     Ok(here.parent().unwrap_or(Path::new(".")).to_owned())
 }
 
-/// A Python with what the Python way needs, in an environment that is kept between runs.
-fn python() -> anyhow::Result<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let folder =
-        cache.or(home).context("neither XDG_CACHE_HOME nor HOME is set")?.join("streamfold/python-bench");
+/// A Python with these packages, in an environment of this name that is kept between runs.
+fn python(name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
+    let folder = cache(name)?;
     let python = folder.join("bin/python");
     if !python.exists() {
         let status = Command::new("python3").args(["-m", "venv"]).arg(&folder).status().context("python3")?;
         ensure!(status.success(), "python3 -m venv failed");
     }
-    let status = Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "confluent-kafka", "river", "orjson"])
-        .status()?;
+    let status = Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages).status()?;
     ensure!(status.success(), "pip install failed");
     Ok(python)
+}
+
+/// A folder of this name that is kept between runs.
+fn cache(name: &str) -> anyhow::Result<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let cache = cache.or(home).context("neither XDG_CACHE_HOME nor HOME is set")?;
+    Ok(cache.join("streamfold").join(name))
 }
