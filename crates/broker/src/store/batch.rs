@@ -419,7 +419,7 @@ pub mod tests {
     fn what_is_wrong_is_refused() {
         let good = sent(&[("a", Some("1"))], 0, None);
         let mut flipped = good.clone();
-        flipped[70] ^= 1;
+        flipped[68] ^= 1;
         assert_eq!(accept(&flipped), Err(Refusal::Corrupt));
         assert_eq!(accept(&good[..good.len() - 1]), Err(Refusal::Corrupt));
         assert_eq!(accept(&[good.clone(), good.clone()].concat()), Err(Refusal::Invalid));
