@@ -68,12 +68,15 @@
 //! Forecasting 22(4), 2006 (`mase`). K. Järvelin, J. Kekäläinen: Cumulated gain-based evaluation of IR techniques. ACM
 //! TOIS 20(4), 2002 (`ndcg`).
 
+mod agreement;
 mod anomaly;
 mod auc;
+mod calibration;
 mod classification;
 mod clustering;
 mod confusion;
 mod decisions;
+mod difference;
 mod evaluator;
 mod forecasting;
 mod ranking;
@@ -81,7 +84,10 @@ mod regression;
 mod sum;
 mod window;
 
+pub use agreement::{Agreement, Averages, kappa_beside};
+pub use calibration::{CALIBRATION_BINS, Calibration, CalibrationBin};
 pub use confusion::Confusion;
+pub use difference::Difference;
 pub use evaluator::{Evaluator, Options, Report, Scope, Value, names};
 
 /// Events that a stored count may stand for: far more than a stream can bring, and few enough that sums and products of

@@ -19,7 +19,7 @@
 //! // From the threshold 8 to 7, around the 5000th event, within some 1000 events.
 //! let stream = Drifting::new(build(0, 1)?, build(2, 2)?, 5000, 1000, 3);
 //! let ones = events(stream).take(5000).filter(|(_, label)| *label == Label::Class(1)).count();
-//! assert_eq!((ones as f64 / 50.0).round(), 65.0);
+//! assert_eq!((ones as f64 / 50.0).round(), 67.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
