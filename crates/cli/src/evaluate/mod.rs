@@ -52,7 +52,7 @@ pub fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
     let mut all = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let model = candidate.build(&stream.schema, arguments.seed)?;
-        let mut evaluated = Prequential::new(model, Options { metrics, curve_every });
+        let mut evaluated = Prequential::new(model, Options { metrics, curve_every, ..Options::default() });
         let begin = Instant::now();
         stream.events().for_each(|(row, label)| evaluated.event(row, label));
         let seconds = begin.elapsed().as_secs_f64();

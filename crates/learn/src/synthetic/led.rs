@@ -14,13 +14,13 @@ const NOISE: Param = Param {
     name: "noise",
     kind: ParamKind::Number { min: 0.0, max: 1.0, default: 0.1 },
     doc: "Probability that a segment shows the wrong thing; with 0.1 the best accuracy is 74 %.",
-    default_from: "MOA.",
+    default_from: "MOA's default.",
 };
 const IRRELEVANT: Param = Param {
     name: "irrelevant",
     kind: ParamKind::Boolean { default: true },
     doc: "Whether 17 segments more come that mean nothing.",
-    default_from: "MOA.",
+    default_from: "MOA's default.",
 };
 const DRIFTING: Param = Param {
     name: "drifting",
