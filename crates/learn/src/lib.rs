@@ -8,8 +8,10 @@
 pub mod bandit;
 pub mod baseline;
 pub mod bayes;
+pub mod boost;
 pub mod checks;
 pub mod cluster;
+mod columns;
 pub mod compose;
 pub mod drift;
 mod dump;
@@ -20,6 +22,7 @@ mod lanes;
 pub mod linear;
 pub mod metrics;
 pub mod model;
+pub mod neighbors;
 pub mod neural;
 pub mod params;
 pub mod prepare;

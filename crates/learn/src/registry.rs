@@ -6,7 +6,7 @@ use crate::features::Schema;
 use crate::model::{AnyModel, Task, Transformer};
 use crate::params::{Param, ParamError, ParamValue, Values, nearest};
 use crate::synthetic::Generator;
-use crate::{bayes, cluster, drift, forest, linear, neural, prepare, synthetic, tree};
+use crate::{bayes, boost, cluster, drift, forest, linear, neighbors, neural, prepare, synthetic, tree};
 
 /// The models, in the order of their families.
 pub const MODELS: &[ModelEntry] = &[
@@ -37,6 +37,10 @@ pub const MODELS: &[ModelEntry] = &[
     forest::streaming_random_patches::ENTRY,
     neural::multilayer_perceptron_regression::ENTRY,
     neural::multilayer_perceptron_classification::ENTRY,
+    boost::gradient_boosting_regressor::ENTRY,
+    boost::gradient_boosting_classifier::ENTRY,
+    neighbors::k_nearest_neighbors_regressor::ENTRY,
+    neighbors::k_nearest_neighbors_classifier::ENTRY,
     cluster::k_means::ENTRY,
 ];
 

@@ -200,7 +200,8 @@ pub(super) fn memory_bounded(candidate: &Candidate<'_>) -> Checked {
         }
     }
     let late = subject.bytes().len();
-    match late <= early + COUNTERS_BYTES {
+    // The trees of a model that fits them anew are now a little larger, now a little smaller.
+    match late <= early + early / 20 + COUNTERS_BYTES {
         true => Ok(()),
         false => Err(format!("{early} bytes after 20,000 events, {late} after 100,000")),
     }

@@ -99,8 +99,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "memory_bounded",
-        law: "the state does not grow between 20,000 and 100,000 events of a bounded stream, or stays below the model's \
-              parameter `memory_bytes_max`",
+        law: "the state does not grow (by more than a twentieth) between 20,000 and 100,000 events of a bounded stream, or \
+              stays below the model's parameter `memory_bytes_max`",
         run: laws::memory_bounded,
     },
     Check {
