@@ -8,6 +8,7 @@ use streamfold_engine::lane::{Event, LaneError};
 use streamfold_engine::plan::Delivery;
 use streamfold_engine::plan::{DEAD_LETTERS, LearnAt, METRICS, OnTimeout, WhenFull};
 use streamfold_flow::Partition;
+use streamfold_learn::model::Task;
 use support::{Driver, EVENTS, Fate, LABELS, Log, Setup};
 
 fn numbers(log: &mut Log, count: i64) {
@@ -42,6 +43,54 @@ fn every_event_is_predicted_once_before_it_is_learnt() {
     assert_eq!(log.written.iter().filter(|w| w.topic == METRICS).count(), 40 / 7);
 }
 
+fn anomalies() -> Setup {
+    let model = Some(("half_space_trees", Task::AnomalyDetection));
+    let mut setup = Setup { model, classes: true, ..Setup::default() };
+    setup.label.positive = Some("1".to_owned());
+    setup
+}
+
+fn bandit() -> Setup {
+    let mut setup = Setup { model: Some(("lin_ucb", Task::Bandit)), ..Setup::joined() };
+    setup.label.on_timeout = OnTimeout::Number(0.0);
+    setup
+}
+
+#[test]
+fn a_bandit_says_what_it_took_and_how_likely_it_was() {
+    let mut log = Log::default();
+    for i in 0..300 {
+        log.event(EVENTS, &format!("{},k{i},{},", 1000 + 10 * i, i % 2));
+    }
+    for i in 0..300 {
+        log.event(LABELS, &format!("{},k{i},,{}", 1005 + 10 * i, if i % 3 == 0 { 1.0 } else { 0.0 }));
+    }
+    let (log, _) = undisturbed(&bandit(), &log, 7);
+    let predictions = log.predictions();
+    assert_eq!(predictions.len(), 300);
+    let actions = ["red", "blue", "none"].map(|action| {
+        let field = format!("action=Text(\"{action}\")");
+        predictions.iter().filter(|(_, fields)| fields.contains(&field)).count()
+    });
+    assert_eq!(actions.iter().sum::<usize>(), 300, "{:?}", predictions[0]);
+    assert!(predictions.iter().all(|(_, fields)| fields.contains("propensity=")));
+}
+
+#[test]
+fn a_detector_learns_without_labels_and_is_scored_by_them() {
+    let mut log = Log::default();
+    for i in 0..600 {
+        let strange = i % 50 == 49;
+        let x = if strange { 40.0 } else { (i % 7) as f64 };
+        log.event(EVENTS, &format!("{},k{i},{x},{}", 1000 + i, i64::from(strange)));
+    }
+    let (log, _) = undisturbed(&anomalies(), &log, 7);
+    let predictions = log.predictions();
+    assert_eq!(predictions[0].1, "key=Text(\"k0\");score=0000000000000000;");
+    assert_ne!(predictions[599].1, predictions[598].1);
+    assert_eq!(log.written.iter().filter(|w| w.topic == METRICS).count(), 600 / 7);
+}
+
 #[test]
 fn the_cut_of_batches_changes_no_byte() {
     let mut log = Log::default();
@@ -61,7 +110,7 @@ fn the_cut_of_batches_changes_no_byte() {
 
 #[test]
 fn crashes_anywhere_change_no_byte() {
-    for setup in [Setup::default(), Setup::joined()] {
+    for setup in [Setup::default(), Setup::joined(), anomalies(), bandit()] {
         let mut log = Log::default();
         numbers(&mut log, 60);
         for i in (0..60).step_by(2) {

@@ -5,6 +5,7 @@
 //! order; no hash map with a random seed decides anything), and a model saved and loaded in the middle goes on with
 //! the same bits.
 
+pub mod anomaly;
 pub mod bandit;
 pub mod baseline;
 pub mod bayes;

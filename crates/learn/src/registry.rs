@@ -6,7 +6,10 @@ use crate::features::Schema;
 use crate::model::{AnyModel, Task, Transformer};
 use crate::params::{Param, ParamError, ParamValue, Values, nearest};
 use crate::synthetic::Generator;
-use crate::{bayes, boost, cluster, drift, forest, linear, neighbors, neural, prepare, synthetic, tree};
+use crate::{
+    anomaly, bandit, bayes, boost, cluster, drift, forest, linear, neighbors, neural, prepare, synthetic,
+    tree,
+};
 
 /// The models, in the order of their families.
 pub const MODELS: &[ModelEntry] = &[
@@ -42,6 +45,10 @@ pub const MODELS: &[ModelEntry] = &[
     neighbors::k_nearest_neighbors_regressor::ENTRY,
     neighbors::k_nearest_neighbors_classifier::ENTRY,
     cluster::k_means::ENTRY,
+    anomaly::half_space_trees::ENTRY,
+    bandit::epsilon_greedy::ENTRY,
+    bandit::lin_ucb::ENTRY,
+    bandit::linear_thompson_sampling::ENTRY,
 ];
 
 /// The transformers.

@@ -165,6 +165,8 @@ pub struct Setup {
     pub delivery: Delivery,
     pub joined: bool,
     pub classes: bool,
+    /// A model of the registry with its task, instead of the tests' own.
+    pub model: Option<(&'static str, Task)>,
     pub lanes: u32,
     pub partitions: i32,
     pub label: LabelPlan,
@@ -179,6 +181,7 @@ impl Default for Setup {
             delivery: Delivery::ExactlyOnce,
             joined: false,
             classes: false,
+            model: None,
             lanes: 1,
             partitions: 1,
             label: LabelPlan {
@@ -261,12 +264,16 @@ impl Setup {
             kafka: KafkaProperties::default(),
             inputs,
             features: Schema { numeric: vec!["x".into()], categories: Vec::new(), sparse_size: 0 },
-            task: if self.classes { Task::Classification } else { Task::Regression },
+            task: match (self.model, self.classes) {
+                (Some((_, task)), _) => task,
+                (None, true) => Task::Classification,
+                (None, false) => Task::Regression,
+            },
             label: Some(self.label.clone()),
             model: ModelPlan {
                 model: NamedParameters { name: "test".into(), parameters: Vec::new() },
                 prepare: Vec::new(),
-                actions: Vec::new(),
+                actions: ["red", "blue", "none"].map(Into::into).to_vec(),
             },
             output: OutputPlan {
                 format: FormatPlan { name: "plain".into(), options: Vec::new() },
@@ -289,8 +296,14 @@ impl Setup {
         }
     }
 
+    fn registered(&self) -> AnyModel {
+        let entry = self.model.and_then(|(name, _)| streamfold_learn::registry::model(name)).unwrap();
+        (entry.build)(&self.plan().features, &entry.values(&[]).unwrap(), 0).unwrap()
+    }
+
     pub fn parts(&self) -> Parts {
         let model = match self.classes {
+            _ if self.model.is_some() => self.registered(),
             true => AnyModel::Classifier(Box::new(Shares::default())),
             false => AnyModel::Regressor(Box::new(Slope::default())),
         };

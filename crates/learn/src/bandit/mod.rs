@@ -1,5 +1,10 @@
 //! Bandits: choosing actions and learning from their rewards.
 
+pub mod epsilon_greedy;
+pub mod lin_ucb;
+mod linear;
+pub mod linear_thompson_sampling;
+
 use crate::random::Random;
 
 /// The action that is taken where each is as likely as [`Bandit::decide`](crate::model::Bandit::decide) says, by the
