@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use streamfold_engine::plan::{self, Catalog, CatalogFormat, Plan};
 use streamfold_formats::FORMATS;
+use streamfold_learn::registry::{MODELS, TRANSFORMERS};
 
 fn catalog() -> Catalog {
     let formats = FORMATS.iter().map(|entry| {
@@ -52,9 +53,11 @@ fn bad_files_are_told_everything_that_is_wrong() {
             plan::from_text_with(&text, &catalog(), &property).expect_err(&file.display().to_string());
         let name = file.file_name().unwrap().to_str().unwrap();
         let found: String = problems.iter().map(|problem| problem.in_file(name) + "\n").collect();
-        // The list grows with every model.
-        let models: Vec<&str> = streamfold_learn::registry::MODELS.iter().map(|entry| entry.name).collect();
+        // These lists grow with every model and transformer.
+        let models: Vec<&str> = MODELS.iter().map(|entry| entry.name).collect();
+        let transformers: Vec<&str> = TRANSFORMERS.iter().map(|entry| entry.name).collect();
         let found = found.replace(&models.join(", "), "(all models)");
+        let found = found.replace(&transformers.join(", "), "(all transformers)");
         expect(&file, &found);
     }
 }
