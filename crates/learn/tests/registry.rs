@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use streamfold_learn::checks;
 use streamfold_learn::compose::chain::chain;
 use streamfold_learn::features::Schema;
@@ -130,14 +131,24 @@ fn extremes(params: &[Param]) -> Vec<(String, ParamValue)> {
     ends.collect()
 }
 
+/// Every model with every parameter at the ends of its range, on all processors.
 #[test]
 fn everything_conforms_with_parameters_at_the_ends_of_their_ranges() {
-    for entry in MODELS {
-        for given in extremes(entry.params) {
-            let failures = checks::check_model(entry, std::slice::from_ref(&given)).unwrap();
+    let ends =
+        |entry: &'static ModelEntry| extremes(entry.params).into_iter().map(move |given| (entry, given));
+    let jobs: Vec<_> = MODELS.iter().flat_map(ends).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((entry, given)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let failures = checks::check_model(entry, std::slice::from_ref(given)).unwrap();
             assert!(failures.is_empty(), "{} with {given:?}: {failures:#?}", entry.name);
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        // A panic in one of them is one of the whole.
+        (0..std::thread::available_parallelism().map_or(1, usize::from))
+            .for_each(|_| drop(scope.spawn(work)));
+    });
     for entry in TRANSFORMERS {
         for given in extremes(entry.params) {
             let failures = checks::check_transformer(entry, std::slice::from_ref(&given)).unwrap();
