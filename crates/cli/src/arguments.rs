@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::exit;
+use crate::init::arguments::InitArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ pub enum Verb {
     Backtest(BacktestArguments),
     /// Evaluates models on a CSV, Parquet or ARFF file, without Kafka: each row is predicted, scored, then learnt from.
     Evaluate(Box<EvaluateArguments>),
+    /// Looks at a topic and writes a first pipeline file, with a comment on every choice.
+    Init(InitArguments),
 }
 
 /// From where a generation starts.

@@ -7,6 +7,7 @@ mod check;
 mod evaluate;
 mod exit;
 mod generation;
+mod init;
 mod kafka_log;
 mod layout;
 mod memory;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Verb::Models(arguments) => models::models(&arguments),
         Verb::Backtest(arguments) => backtest::backtest(&arguments),
         Verb::Evaluate(arguments) => evaluate::evaluate(&arguments),
+        Verb::Init(arguments) => init::init(&arguments),
     };
     exit::report(result)
 }

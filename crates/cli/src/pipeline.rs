@@ -12,13 +12,15 @@ use streamfold_kafka::{ClientConfig, check_property};
 pub fn read(file: &Path) -> Result<Arc<Plan>> {
     let unreadable = || Failure::new(Exit::Usage, format!("cannot read {}", file.display()));
     let text = std::fs::read_to_string(file).with_context(unreadable)?;
+    parse(&text, &file.display().to_string())
+}
+
+/// The same for the text of a file of this name.
+pub fn parse(text: &str, file: &str) -> Result<Arc<Plan>> {
     let property = |name: &str, value: &str| check_property(name, value).map_err(|error| error.to_string());
-    let plan = plan::from_text_with(&text, &catalog(), &property).map_err(|problems| {
+    let plan = plan::from_text_with(text, &catalog(), &property).map_err(|problems| {
         let count = problems.len();
-        let lines: Vec<_> = problems
-            .iter()
-            .map(|problem| format!("\n  {}", problem.in_file(&file.display().to_string())))
-            .collect();
+        let lines: Vec<_> = problems.iter().map(|problem| format!("\n  {}", problem.in_file(file))).collect();
         let what = if count == 1 { "problem" } else { "problems" };
         Failure::new(Exit::Usage, format!("{count} {what} in the pipeline file:{}", lines.concat()))
     })?;

@@ -7,6 +7,7 @@
 mod crash;
 mod end_to_end;
 mod generations;
+mod init;
 mod input;
 mod outage;
 mod refused;

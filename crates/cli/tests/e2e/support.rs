@@ -158,6 +158,12 @@ pub fn event(number: u64) -> Message {
     Message::value(format!(r#"{{"id":{number},"x":{x},"z":{z},"y":{y}}}"#)).with_key(number.to_string())
 }
 
+/// Runs the binary with these arguments to its end, standard input being no terminal.
+pub fn streamfold(arguments: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_streamfold"));
+    Ran::of(command.args(arguments).stdin(Stdio::null()).env("RUST_LOG", "info").output().unwrap())
+}
+
 /// A process that has ended.
 pub struct Ran {
     pub code: Option<i32>,
