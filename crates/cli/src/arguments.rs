@@ -1,7 +1,10 @@
 //! The command line.
 
+use crate::demo::arguments::DemoArguments;
+use crate::embedded::BrokerArguments;
 use crate::exit;
 use crate::init::arguments::InitArguments;
+use crate::screen::LogWriter;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,13 +26,17 @@ pub struct Arguments {
 impl Arguments {
     /// Logs go to standard error, results to standard output.
     pub fn start_logging(&self) {
+        let is_shown = matches!(self.verb, Verb::Demo(_));
         let default = match self.verbose {
+            // These verbs show by themselves what goes on.
+            0 if is_shown => "warn",
             0 => "info,rdkafka=warn,librdkafka=warn",
             1 => "debug,rdkafka=info,librdkafka=info",
             _ => "trace",
         };
         env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(default))
             .format_target(false)
+            .target(env_logger::Target::Pipe(Box::new(LogWriter)))
             .init();
     }
 }
@@ -48,6 +55,10 @@ pub enum Verb {
     Backtest(BacktestArguments),
     /// Evaluates models on a CSV, Parquet or ARFF file, without Kafka: each row is predicted, scored, then learnt from.
     Evaluate(Box<EvaluateArguments>),
+    /// Runs the embedded broker alone, for any program that speaks Kafka's protocol.
+    Broker(BrokerArguments),
+    /// Sends real flights through a whole pipeline and shows it learn, within a minute.
+    Demo(DemoArguments),
     /// Looks at a topic and writes a first pipeline file, with a comment on every choice.
     Init(InitArguments),
 }

@@ -3,7 +3,10 @@
 mod arguments;
 mod backtest;
 mod catalog;
+mod chart;
 mod check;
+mod demo;
+mod embedded;
 mod evaluate;
 mod exit;
 mod generation;
@@ -15,6 +18,7 @@ mod metrics;
 mod models;
 mod pipeline;
 mod run;
+mod screen;
 mod serve;
 mod site;
 mod state;
@@ -38,6 +42,8 @@ fn main() -> ExitCode {
         Verb::Models(arguments) => models::models(&arguments),
         Verb::Backtest(arguments) => backtest::backtest(&arguments),
         Verb::Evaluate(arguments) => evaluate::evaluate(&arguments),
+        Verb::Broker(arguments) => embedded::broker(&arguments),
+        Verb::Demo(arguments) => demo::demo(&arguments),
         Verb::Init(arguments) => init::init(&arguments),
     };
     exit::report(result)

@@ -20,6 +20,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let stop = stop::on_signal()?;
     let site = Site::open(&arguments.file)?;
     Memory::of(&site.plan)?.check()?;
+    site.make_inputs()?;
     let inputs = site.inputs()?;
     let request = Request { new: arguments.new_generation, candidate: arguments.candidate };
     let generation = site.generation(request, &inputs)?;
@@ -40,7 +41,8 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     Ok(())
 }
 
-fn context(
+/// Everything that a run of this generation needs.
+pub fn context(
     site: &Site,
     generation: &Generation,
     inputs: Vec<TopicIdentity>,

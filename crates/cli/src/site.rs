@@ -1,5 +1,6 @@
 //! The cluster as a pipeline finds it: reached, its inputs there, its topics created.
 
+use crate::embedded::Embedded;
 use crate::exit::{Exit, Failure};
 use crate::generation::{self, Decision, Generation, Request};
 use crate::kafka_log::KafkaLog;
@@ -10,10 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use streamfold_engine::journal::TopicIdentity;
-use streamfold_engine::plan::{Plan, check_cluster};
+use streamfold_engine::plan::{InputPlan, Plan, check_cluster};
 use streamfold_engine::runtime::port::Archive;
 use streamfold_flow::log::LogError;
-use streamfold_kafka::admin::TopicInfo;
+use streamfold_kafka::admin::{NewTopic, TopicInfo};
 use streamfold_kafka::{ClientConfig, Cluster};
 
 /// How long a question at start is asked again while the cluster has no answer.
@@ -43,16 +44,41 @@ pub struct Site {
     /// Speaks for the live generation's group.
     pub cluster: Cluster,
     pub cluster_id: String,
+    /// Where the file names no Kafka. The last field, so that it outlives its clients.
+    embedded: Option<Embedded>,
 }
 
 impl Site {
     /// Reads the file and connects; some seconds without a broker are an error.
     pub fn open(file: &Path) -> Result<Site> {
-        let plan = pipeline::read(file)?;
+        let mut plan = pipeline::read(file)?;
+        let embedded = match plan.kafka.names_brokers() {
+            true => None,
+            false => Some(Embedded::beside(file)?),
+        };
+        if let Some(embedded) = &embedded {
+            let address = ("bootstrap.servers".to_owned(), embedded.address().to_string());
+            Arc::make_mut(&mut plan).kafka.common.extend([address]);
+        }
         let config = pipeline::client_config(&plan)?;
         let cluster = Cluster::connect(&config, &plan.group()).map_err(|error| unreachable(&plan, error))?;
         let cluster_id = cluster.cluster_id().map_err(|error| unreachable(&plan, error))?;
-        Ok(Site { plan, config, cluster, cluster_id })
+        Ok(Site { plan, config, cluster, cluster_id, embedded })
+    }
+
+    /// Makes the topics of the inputs that are not there, on the embedded broker: elsewhere that is their producers'
+    /// business, but here they could not come before the pipeline.
+    pub fn make_inputs(&self) -> Result<()> {
+        if self.embedded.is_none() {
+            return Ok(());
+        }
+        let topic = |input: &InputPlan| NewTopic {
+            name: input.topic.clone(),
+            partitions: self.plan.lanes as i32,
+            ..NewTopic::default()
+        };
+        let needed: Vec<NewTopic> = self.plan.inputs.iter().map(topic).collect();
+        patiently(|| topics::create(&self.cluster, &needed)).context("cannot make the topics of the inputs")
     }
 
     /// The inputs, checked against the plan.

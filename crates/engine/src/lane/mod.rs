@@ -19,6 +19,7 @@ mod classes;
 mod commit;
 mod event;
 mod fold;
+mod influence;
 mod queue;
 mod replay;
 mod send;
@@ -338,6 +339,17 @@ impl Lane {
     /// The prequential metrics now.
     pub fn report(&self) -> Report {
         self.fold.report()
+    }
+
+    /// Begins or ends to look at how much each feature moves the predictions.
+    pub fn watch_influence(&mut self, is_watched: bool) {
+        self.fold.influence.watch(is_watched);
+    }
+
+    /// The features with their influence, the greatest first: the mean change of the prediction where one of them is
+    /// taken away, in units of the target, for classes in probability.
+    pub fn influence(&self) -> Vec<(Arc<str>, f64)> {
+        self.fold.influence.report(&self.plan.features)
     }
 
     /// Hash of the model's state.

@@ -114,10 +114,6 @@ impl Builder<'_> {
     fn kafka(&mut self) -> KafkaProperties {
         let spec = self.spec;
         let common = kafka::properties(&spec.kafka, self.property, self.problems);
-        if !["bootstrap.servers", "metadata.broker.list"].iter().any(|name| common.contains_key(*name)) {
-            let hint = "write [kafka] and below it \"bootstrap.servers\" = \"localhost:9092\"";
-            self.problems.add(spec.kafka.place, "kafka.bootstrap.servers", "is missing").hint(hint);
-        }
         KafkaProperties {
             common,
             consumer: kafka::properties(&spec.kafka_consumer, self.property, self.problems),

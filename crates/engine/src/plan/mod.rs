@@ -94,6 +94,13 @@ pub struct KafkaProperties {
     pub producer: BTreeMap<String, String>,
 }
 
+impl KafkaProperties {
+    /// Whether the file says where Kafka is. Where not, whoever runs the pipeline has to know.
+    pub fn names_brokers(&self) -> bool {
+        ["bootstrap.servers", "metadata.broker.list"].iter().any(|name| self.common.contains_key(*name))
+    }
+}
+
 /// What becomes of answers when a lane's process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {

@@ -200,7 +200,9 @@ impl Runner<'_> {
             return;
         }
         self.published = Some(Instant::now());
-        let lane = &self.started.lane;
+        let lane = &mut self.started.lane;
+        lane.watch_influence(self.context.monitor.is_influence_watched());
+        let influence = lane.influence();
         let (counters, gauges, report) = (lane.counters().clone(), lane.gauges(), lane.report());
         let (committed, is_restoring) = (lane.committed_offsets(), lane.is_restoring());
         self.context.monitor.update(self.number, |view| {
@@ -208,6 +210,7 @@ impl Runner<'_> {
             view.counters = counters;
             view.gauges = gauges;
             view.report = Some(report);
+            view.influence = influence;
             view.committed = committed;
         });
     }

@@ -3,8 +3,8 @@
 use super::control::Wish;
 use crate::lane::{Counters, Gauges, Report};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use streamfold_flow::Partition;
 
@@ -66,6 +66,8 @@ pub struct LaneView {
     pub gauges: Gauges,
     /// How well its model and the baselines do.
     pub report: Option<Report>,
+    /// The features by how much they move predictions, the greatest first (see [`Monitor::watch_influence`]).
+    pub influence: Vec<(Arc<str>, f64)>,
     /// Offsets committed: the next ones to fold after a crash.
     pub committed: Vec<(Partition, i64)>,
     /// How long commits took.
@@ -82,6 +84,7 @@ pub struct Monitor {
     assigned: AtomicU64,
     revoked: AtomicU64,
     lost: AtomicU64,
+    influence: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -114,6 +117,15 @@ impl Monitor {
     /// Notes ends of inputs.
     pub fn set_ends(&self, ends: impl IntoIterator<Item = (Partition, i64)>) {
         lock(&self.ends).extend(ends);
+    }
+
+    /// Has lanes find out how much each feature moves predictions, which takes a little time and changes no result.
+    pub fn watch_influence(&self) {
+        self.influence.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_influence_watched(&self) -> bool {
+        self.influence.load(Ordering::Relaxed)
     }
 
     pub(super) fn count_assigned(&self) {

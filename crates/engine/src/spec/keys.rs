@@ -87,7 +87,7 @@ pub const DELIVERY: Key = Key {
 pub const KAFKA: Section = Section {
     path: "kafka",
     doc: "Properties of Kafka's clients under their own names (those of librdkafka), passed through as they are. \
-          `\"bootstrap.servers\"` has to be there. `${env:NAME}` stands for an environment variable, so that secrets stay out of the file. \
+          Without `\"bootstrap.servers\"` the pipeline runs on the embedded broker, whose log lies in a folder beside the file. `${env:NAME}` stands for an environment variable, so that secrets stay out of the file. \
           What the pipeline itself decides, such as `group.id`, is refused.",
     keys: &[],
     open: Some("any Kafka property"),

@@ -10,6 +10,7 @@ use super::answer::{Answers, Source};
 use super::chunk::{Chunk, Kind, Label};
 use super::classes::Classes;
 use super::event::LaneError;
+use super::influence::Influence;
 use super::stats::Counters;
 use super::waiting::{Target, Waiting};
 use crate::plan::{InputPlan, Plan, Role, SharedPlan};
@@ -43,6 +44,7 @@ pub(super) struct Fold {
     /// Whether answers are written and counted; not while a journal is folded again.
     pub(super) emit: bool,
     pub(super) counters: Counters,
+    pub(super) influence: Influence,
     scratch: Scratch,
 }
 
@@ -109,6 +111,7 @@ impl Fold {
             answers,
             emit: true,
             counters: Counters::default(),
+            influence: Influence::default(),
             scratch: Scratch::default(),
             plan,
         }
@@ -228,6 +231,7 @@ impl Fold {
             _ => self.classes.len(),
         };
         let prediction = self.predict(features, source);
+        self.influence.note(&self.model, features, alternatives);
         self.answer(input, source, chunk, row, &prediction);
         self.scratch.baselines.clear();
         self.baselines.predict(alternatives, &mut self.scratch.baselines);
@@ -530,7 +534,7 @@ fn place_number(source: Source<'_>) -> u64 {
 }
 
 /// The class of the greatest score, the first of equals.
-fn best_class(scores: &[f64]) -> Option<usize> {
+pub(super) fn best_class(scores: &[f64]) -> Option<usize> {
     let mut best = None;
     for (class, score) in scores.iter().enumerate() {
         if best.is_none_or(|best: usize| *score > scores[best]) {
