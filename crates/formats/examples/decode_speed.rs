@@ -1,5 +1,5 @@
 //! Measures decoding and encoding, in nanoseconds a record on one core, Arrow columns included:
-//! `cargo run --release -p streamfold-formats --example speed`. Of several rounds the best counts, so that what else the
+//! `cargo run --release -p streamfold-formats --example decode_speed`. Of several rounds the best counts, so that what else the
 //! machine does disturbs little. A word behind `--` picks those whose names contain it.
 
 use std::fmt::Write;
