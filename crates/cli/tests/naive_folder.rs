@@ -48,7 +48,7 @@ impl Bytes<'_> {
 /// The order that one journal record tells: partition and number of records, run after run.
 fn runs(journal: &[u8]) -> Vec<(i32, u64)> {
     let mut bytes = Bytes(journal);
-    assert_eq!(bytes.unsigned(), 1, "version");
+    assert_eq!(bytes.unsigned(), 2, "version");
     bytes.unsigned();
     bytes.skip(8);
     bytes.unsigned();
@@ -65,6 +65,7 @@ fn runs(journal: &[u8]) -> Vec<(i32, u64)> {
             bytes.skip_text();
             bytes.signed();
         }
+        assert_eq!(bytes.unsigned(), 0, "the generation has taken no state over");
     }
     let mut partitions = Vec::new();
     for _ in 0..bytes.unsigned() {
