@@ -13,21 +13,21 @@ const TREES: Param = Param {
     name: "trees",
     kind: ParamKind::Integer { min: 1, max: 1000, default: 25 },
     doc: "Number of trees. More make the score steadier.",
-    default_from: "The paper.",
+    default_from: "The default of the paper.",
 };
 
 const HEIGHT: Param = Param {
     name: "height",
     kind: ParamKind::Integer { min: 1, max: 24, default: 15 },
     doc: "How often the space is halved at most.",
-    default_from: "The paper.",
+    default_from: "The default of the paper.",
 };
 
 const WINDOW: Param = Param {
     name: "window_events",
     kind: ParamKind::Integer { min: 2, max: 100_000, default: 250 },
     doc: "Events that are counted before they become the measure of what is usual.",
-    default_from: "The paper.",
+    default_from: "The default of the paper.",
 };
 
 /// The registry's entry.

@@ -1,8 +1,8 @@
 //! Naive Bayes: counts and moments for each class, one feature at a time.
 //!
-//! [`Posterior`] is what the models share: the classes' weights, and the parts that say how likely the features of a
-//! row are in each class. A model is a choice of parts: [`gaussian`] for numbers, [`categories`] for categories,
-//! [`terms`] for counts, [`binary`] for what is there or not.
+//! `Posterior` is what the models share: the classes' weights, and the parts that say how likely the features of a
+//! row are in each class. A model is a choice of parts: `gaussian` for numbers, `categories` for categories,
+//! `terms` for counts, `binary` for what is there or not.
 
 pub mod bernoulli_naive_bayes;
 mod binary;

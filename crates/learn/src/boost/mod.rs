@@ -55,7 +55,7 @@ const L2: Param = Param {
     name: "l2",
     kind: ParamKind::Number { min: 0.001, max: 1e6, default: 1.0 },
     doc: "Pulls the values of leaves with few events towards 0, as so many events with no error would.",
-    default_from: "XGBoost.",
+    default_from: "The default of XGBoost.",
 };
 
 const LEAF_EVENTS_MIN: Param = Param {

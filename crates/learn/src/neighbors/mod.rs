@@ -18,14 +18,14 @@ const NEIGHBORS: Param = Param {
     name: "neighbors",
     kind: ParamKind::Integer { min: 1, max: 1000, default: 10 },
     doc: "How many of the nearest events answer; all that are as near as the last of them do as well.",
-    default_from: "MOA.",
+    default_from: "The default of MOA.",
 };
 
 const WINDOW_EVENTS: Param = Param {
     name: "window_events",
     kind: ParamKind::Integer { min: 1, max: 10_000_000, default: 1000 },
     doc: "The last events that are kept. Time and memory grow with it.",
-    default_from: "MOA.",
+    default_from: "The default of MOA.",
 };
 
 const BY_DISTANCE: Param = Param {
