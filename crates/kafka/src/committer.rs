@@ -2,8 +2,9 @@
 
 use crate::client::{self, ANSWER_TIMEOUT, Context, Undelivered};
 use crate::config::ClientConfig;
-use crate::ffi::{self, GroupMetadata, ProducerTopic, TransactionError};
+use crate::ffi::{self, GroupMetadata, TransactionError};
 use crate::group::GroupHandle;
+use crate::output::OutputTopic;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -17,8 +18,6 @@ use streamfold_flow::record::{Headers, OutputRef};
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a commit is tried; by then the brokers have given the transaction up.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long to wait when the producer's queue is full, before it is tried again.
-const FULL_PAUSE: Duration = Duration::from_millis(1);
 /// Bytes that are queued in the producer at most, requests under way included: less than two batches (`batch.size`, a
 /// megabyte). While a whole batch waits behind a request that is being sent, the producer's thread does not sleep but
 /// spins, which costs as much as the sending itself.
@@ -138,9 +137,9 @@ impl Committer for KafkaCommitter {
 
 /// A producer that holds the transactional id, with its topics.
 struct Writer {
-    outputs: Vec<(String, ProducerTopic<Context>)>,
-    journal: (String, ProducerTopic<Context>),
-    state: (String, ProducerTopic<Context>),
+    outputs: Vec<OutputTopic>,
+    journal: OutputTopic,
+    state: OutputTopic,
     producer: Arc<ThreadedProducer<Context>>,
     /// The last transaction's end was asked for more than once: a late answer could end the next one as well
     /// (KAFKA-17754).
@@ -149,11 +148,10 @@ struct Writer {
 
 impl Writer {
     fn open(producer: Arc<ThreadedProducer<Context>>, topics: &CommitterTopics) -> Option<Writer> {
-        let open = |name: &String| Some((name.clone(), ProducerTopic::open(&producer, name)?));
         Some(Writer {
-            outputs: topics.outputs.iter().map(open).collect::<Option<_>>()?,
-            journal: open(&topics.journal)?,
-            state: open(&topics.state)?,
+            outputs: OutputTopic::open_all(&producer, &topics.outputs)?,
+            journal: OutputTopic::open(&producer, &topics.journal)?,
+            state: OutputTopic::open(&producer, &topics.state)?,
             producer,
             is_doubtful: false,
         })
@@ -192,12 +190,7 @@ impl Writer {
         let mut pace = Pace::default();
         for record in transaction.outputs.iter().flat_map(|block| block.iter()) {
             pace.keep(&self.producer, &record, deadline);
-            let topic = self.outputs.get(usize::from(record.topic));
-            let topic = topic.ok_or_else(|| Undelivered {
-                text: format!("output {} has no topic", record.topic),
-                is_for_good: true,
-            })?;
-            self.produce(topic, record, deadline)?;
+            OutputTopic::of(&self.outputs, &record)?.produce(record, deadline)?;
         }
         let own = |key, value| OutputRef {
             topic: 0,
@@ -208,27 +201,9 @@ impl Writer {
             headers: Headers::EMPTY,
         };
         for (key, value) in &transaction.state {
-            self.produce(&self.state, own(Some(key), value.as_deref()), deadline)?;
+            self.state.produce(own(Some(key), value.as_deref()), deadline)?;
         }
-        self.produce(&self.journal, own(None, Some(&transaction.journal)), deadline)
-    }
-
-    fn produce(
-        &self,
-        (name, topic): &(String, ProducerTopic<Context>),
-        record: OutputRef<'_>,
-        deadline: Instant,
-    ) -> Result<(), Undelivered> {
-        loop {
-            match topic.produce(record) {
-                Ok(()) => return Ok(()),
-                Err(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => sleep(FULL_PAUSE),
-                Err(code) => {
-                    let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-                    return Err(Undelivered::new(name, record.partition.unwrap_or(-1), bytes, code));
-                }
-            }
-        }
+        self.journal.produce(own(None, Some(&transaction.journal)), deadline)
     }
 
     /// What becomes of a transaction after this error.

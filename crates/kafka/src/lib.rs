@@ -20,6 +20,7 @@ pub mod committer;
 pub mod config;
 mod ffi;
 pub mod group;
+mod output;
 mod properties;
 pub mod sender;
 pub mod source;

@@ -2,14 +2,13 @@
 
 use crate::client::{self, Context, Undelivered};
 use crate::config::ClientConfig;
-use crate::ffi::ProducerTopic;
-use rdkafka::error::RDKafkaErrorCode;
+use crate::output::OutputTopic;
 use rdkafka::producer::{Producer, ThreadedProducer};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use streamfold_flow::log::{LogError, Sender};
-use streamfold_flow::record::{OutputBlock, OutputRef};
+use streamfold_flow::record::OutputBlock;
 
 /// How long records may be under way before they are given up and sent again.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,7 +17,7 @@ const DELIVERY_PAUSE: Duration = Duration::from_micros(500);
 
 /// A plain, idempotent producer: within one call of [`Sender::send`] nothing is doubled or put out of order.
 pub struct KafkaSender {
-    topics: Vec<(String, ProducerTopic<Context>)>,
+    topics: Vec<OutputTopic>,
     producer: Arc<ThreadedProducer<Context>>,
 }
 
@@ -38,29 +37,9 @@ impl KafkaSender {
             .create_with_context(Context::default())
             .map_err(|error| client::unusable(&error))?;
         let producer = Arc::new(producer);
-        let open = |name: &String| Some((name.clone(), ProducerTopic::open(&producer, name)?));
-        let topics: Option<_> = topics.iter().map(open).collect();
-        let topics =
-            topics.ok_or_else(|| LogError::Fatal("a name of an output topic cannot be used".to_string()))?;
+        let topics = OutputTopic::open_all(&producer, topics)
+            .ok_or_else(|| LogError::Fatal("a name of an output topic cannot be used".to_string()))?;
         Ok(KafkaSender { topics, producer })
-    }
-
-    fn produce(&self, record: OutputRef<'_>, deadline: Instant) -> Result<(), Undelivered> {
-        let topic = self.topics.get(usize::from(record.topic));
-        let (name, topic) = topic.ok_or_else(|| Undelivered {
-            text: format!("output {} has no topic", record.topic),
-            is_for_good: true,
-        })?;
-        loop {
-            match topic.produce(record) {
-                Ok(()) => return Ok(()),
-                Err(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => sleep(DELIVERY_PAUSE),
-                Err(code) => {
-                    let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-                    return Err(Undelivered::new(name, record.partition.unwrap_or(-1), bytes, code));
-                }
-            }
-        }
     }
 
     fn undelivered(&self) -> Result<(), Undelivered> {
@@ -69,7 +48,9 @@ impl KafkaSender {
 
     fn deliver(&self, blocks: &[Arc<OutputBlock>]) -> Result<(), Undelivered> {
         let deadline = Instant::now() + SEND_TIMEOUT;
-        blocks.iter().flat_map(|block| block.iter()).try_for_each(|record| self.produce(record, deadline))?;
+        for record in blocks.iter().flat_map(|block| block.iter()) {
+            OutputTopic::of(&self.topics, &record)?.produce(record, deadline)?;
+        }
         // Every record ends, by an acknowledgement or by its time-out.
         while self.producer.in_flight_count() > 0 {
             sleep(DELIVERY_PAUSE);
