@@ -2,31 +2,19 @@
 #![doc = include_str!("adaptive_random_forest.md")]
 
 use super::member::{Members, Settings};
+use super::replaced::Deltas;
 use super::{
-    DELTA, FEATURES_SHARE, GRACE_PERIOD, LAMBDA, MEMORY_BYTES_MAX, TREES, bytes_of_tree, features_of,
+    DELTA, DRIFT_DELTA, FEATURES_SHARE, GRACE_PERIOD, LAMBDA, MEMORY_BYTES_MAX, TREES, WARNING_DELTA,
+    bytes_of_tree, features_of,
 };
 use crate::features::{Row, Schema};
 use crate::model::{AnyModel, Classifier, Contributions, Explain, Model, Task};
-use crate::params::{Param, ParamError, ParamKind, Values};
+use crate::params::{ParamError, Values};
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 use crate::tree::columns::Columns;
 use crate::tree::grow::Growth;
 use crate::tree::{BINARY_SPLITS, CLASSES_MAX, LEAF_ANSWER, TIE_THRESHOLD, growth};
-
-const DRIFT_DELTA: Param = Param {
-    name: "drift_delta",
-    kind: ParamKind::Number { min: 1e-12, max: 0.5, default: 1e-3 },
-    doc: "Chance that a check of a tree's errors replaces it without need. Smaller: fewer, later replacements.",
-    default_from: "MOA; Gomes et al.",
-};
-
-const WARNING_DELTA: Param = Param {
-    name: "warning_delta",
-    kind: ParamKind::Number { min: 1e-12, max: 0.5, default: 1e-2 },
-    doc: "Chance that a check of a tree's errors starts another one in the background without need.",
-    default_from: "MOA; Gomes et al.",
-};
 
 /// The registry's entry.
 pub const ENTRY: ModelEntry = ModelEntry {
@@ -94,8 +82,7 @@ impl AdaptiveRandomForest {
             growth,
             trees,
             lambda: values.number(&LAMBDA),
-            drift_delta: values.number(&DRIFT_DELTA),
-            warning_delta: values.number(&WARNING_DELTA),
+            deltas: Deltas { drift: values.number(&DRIFT_DELTA), warning: values.number(&WARNING_DELTA) },
             tree_share: 1.0,
         };
         Ok(AdaptiveRandomForest(Members::new(settings, columns, seed)))

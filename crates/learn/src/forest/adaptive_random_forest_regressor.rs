@@ -1,14 +1,15 @@
 //! The adaptive random forest for numbers.
 #![doc = include_str!("adaptive_random_forest_regressor.md")]
 
+use super::replaced::{Deltas, Replaced};
 use super::{
-    DELTA, FEATURES_SHARE, GRACE_PERIOD, LAMBDA, MEMORY_BYTES_MAX, TREES, bytes_of_tree, features_of,
+    DELTA, DRIFT_DELTA, FEATURES_SHARE, GRACE_PERIOD, LAMBDA, MEMORY_BYTES_MAX, TREES, WARNING_DELTA,
+    bytes_of_tree, features_of,
 };
-use crate::drift::adwin::{Adwin, Change};
 use crate::dump;
 use crate::features::{Row, Schema};
 use crate::model::{AnyModel, Contributions, Explain, Model, Regressor, Task};
-use crate::params::{Param, ParamError, ParamKind, Values};
+use crate::params::{ParamError, Values};
 use crate::random::Random;
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -16,22 +17,8 @@ use crate::tree::columns::Columns;
 use crate::tree::hoeffding_tree_regressor::{LEAF_ANSWER, Room, growth, target_of};
 use crate::tree::regress::{Growth, RegressionTree, Standard};
 use crate::tree::scale::Scale;
-use crate::tree::{BINARY_SPLITS, Subset, TIE_THRESHOLD, heap_of, weight_of};
+use crate::tree::{BINARY_SPLITS, Subset, TIE_THRESHOLD, weight_of};
 use std::cell::RefCell;
-
-const DRIFT_DELTA: Param = Param {
-    name: "drift_delta",
-    kind: ParamKind::Number { min: 1e-12, max: 0.5, default: 1e-3 },
-    doc: "Chance that a check of a tree's errors replaces it without need. Smaller: fewer, later replacements.",
-    default_from: "MOA; Gomes et al.",
-};
-
-const WARNING_DELTA: Param = Param {
-    name: "warning_delta",
-    kind: ParamKind::Number { min: 1e-12, max: 0.5, default: 1e-2 },
-    doc: "Chance that a check of a tree's errors starts another one in the background without need.",
-    default_from: "MOA; Gomes et al.",
-};
 
 /// The registry's entry.
 pub const ENTRY: ModelEntry = ModelEntry {
@@ -70,17 +57,13 @@ struct Settings {
     growth: Growth,
     trees: usize,
     lambda: f64,
-    drift_delta: f64,
-    warning_delta: f64,
+    deltas: Deltas,
 }
 
 /// A tree, and what is known of how well it does.
 #[derive(Clone, Debug)]
 struct Member {
-    tree: RegressionTree,
-    background: Option<Box<RegressionTree>>,
-    drift: Adwin,
-    warning: Adwin,
+    at_work: Replaced<RegressionTree>,
     /// Fading sum of squared errors, in squared deviations of the target, and of their weights, since it was new.
     squares: f64,
     weight: f64,
@@ -94,10 +77,7 @@ fn new_tree(settings: &Settings, columns: &Columns, random: &mut Random) -> Regr
 impl Member {
     fn new(settings: &Settings, columns: &Columns, mut random: Random) -> Self {
         Member {
-            tree: new_tree(settings, columns, &mut random),
-            background: None,
-            drift: Adwin::new(settings.drift_delta),
-            warning: Adwin::new(settings.warning_delta),
+            at_work: Replaced::new(new_tree(settings, columns, &mut random), settings.deltas),
             squares: 0.0,
             weight: 0.0,
             random,
@@ -120,25 +100,16 @@ impl Member {
         if times == 0 {
             return;
         }
-        let predicted = self.tree.learn(columns, standard, target, weight * f64::from(times));
-        if let Some(background) = &mut self.background {
+        let predicted = self.at_work.tree.learn(columns, standard, target, weight * f64::from(times));
+        if let Some(background) = &mut self.at_work.background {
             background.learn(columns, standard, target, weight);
         }
         let off = ((predicted - target) / standard.scale.target().1).abs().min(1e3);
         self.squares = FADING * self.squares + off * off;
         self.weight = FADING * self.weight + 1.0;
         let error = (off / ERROR_MAX).min(1.0);
-        if self.warning.add(error) == Change::Rise {
-            self.background = Some(Box::new(new_tree(settings, columns, &mut self.random)));
-            self.warning = Adwin::new(settings.warning_delta);
-        }
-        if self.drift.add(error) == Change::Rise {
-            self.tree = match self.background.take() {
-                Some(background) => *background,
-                None => new_tree(settings, columns, &mut self.random),
-            };
-            self.drift = Adwin::new(settings.drift_delta);
-            self.warning = Adwin::new(settings.warning_delta);
+        let fresh = || new_tree(settings, columns, &mut self.random);
+        if self.at_work.judge(error, settings.deltas, fresh) {
             (self.squares, self.weight) = (0.0, 0.0);
         }
     }
@@ -147,13 +118,7 @@ impl Member {
         self.random.save(out);
         out.float(self.squares);
         out.float(self.weight);
-        self.drift.save(out);
-        self.warning.save(out);
-        self.tree.save(columns, out);
-        out.boolean(self.background.is_some());
-        if let Some(background) = &self.background {
-            background.save(columns, out);
-        }
+        self.at_work.save(out, |tree, out| tree.save(columns, out));
     }
 
     fn load(
@@ -168,18 +133,8 @@ impl Member {
         if self.squares.max(self.weight) > 1e12 {
             return Err(from.invalid("a tree's errors are out of reach"));
         }
-        self.drift.load(from)?;
-        self.warning.load(from)?;
-        self.tree.load(columns, from)?;
-        self.background = match from.boolean()? {
-            true => {
-                let mut tree = new_tree(settings, columns, &mut self.random.clone());
-                tree.load(columns, from)?;
-                Some(Box::new(tree))
-            }
-            false => None,
-        };
-        Ok(())
+        let fresh = || new_tree(settings, columns, &mut self.random.clone());
+        self.at_work.load(from, fresh, |tree, from| tree.load(columns, from))
     }
 }
 
@@ -227,8 +182,7 @@ impl AdaptiveRandomForestRegressor {
             growth,
             trees,
             lambda: values.number(&LAMBDA),
-            drift_delta: values.number(&DRIFT_DELTA),
-            warning_delta: values.number(&WARNING_DELTA),
+            deltas: Deltas { drift: values.number(&DRIFT_DELTA), warning: values.number(&WARNING_DELTA) },
         };
         let member = |number| Member::new(&settings, &columns, Random::of_part(seed, number));
         let members = (0..settings.trees as u64).map(member).collect();
@@ -239,21 +193,18 @@ impl AdaptiveRandomForestRegressor {
 
 impl Model for AdaptiveRandomForestRegressor {
     fn memory_bytes(&self) -> usize {
-        let member = |member: &Member| {
-            let background = member.background.as_ref();
-            let background = background.map_or(0, |tree| size_of::<RegressionTree>() + tree.memory_bytes());
-            let detectors = heap_of(&member.drift) + heap_of(&member.warning);
-            size_of::<Member>() + member.tree.memory_bytes() + background + detectors
-        };
+        let member =
+            |member: &Member| size_of::<Member>() + member.at_work.heap_bytes(RegressionTree::memory_bytes);
         let members: usize = self.members.iter().map(member).sum();
         size_of::<Self>() + self.columns.memory_bytes() + self.scale.memory_bytes() + members
     }
 
     fn dump(&self, schema: &Schema, out: &mut String) {
         for (number, member) in self.members.iter().take(dump::lines(self.members.len())).enumerate() {
-            let growing = if member.background.is_some() { ", another grows in the background" } else { "" };
+            let growing =
+                if member.at_work.background.is_some() { ", another grows in the background" } else { "" };
             out.push_str(&format!("tree {number}, votes with weight {:.3}{growing}:\n", member.vote()));
-            member.tree.dump(&self.columns, &self.scale, schema, dump::lines(usize::MAX), out);
+            member.at_work.tree.dump(&self.columns, &self.scale, schema, dump::lines(usize::MAX), out);
         }
         dump::rest(self.members.len(), out);
     }
@@ -271,7 +222,7 @@ impl Explain for AdaptiveRandomForestRegressor {
         let sum: f64 = self.members.iter().map(Member::vote).sum();
         let standard = room.standard(&self.scale);
         for member in &self.members {
-            member.tree.explain(0, &self.columns, standard, row.sparse, member.vote() / sum, out);
+            member.at_work.tree.explain(0, &self.columns, standard, row.sparse, member.vote() / sum, out);
         }
     }
 }
@@ -284,7 +235,7 @@ impl Regressor for AdaptiveRandomForestRegressor {
         let (mut sum, mut votes) = (0.0, 0.0);
         for member in &self.members {
             let vote = member.vote();
-            sum += vote * member.tree.predict(standard);
+            sum += vote * member.at_work.tree.predict(standard);
             votes += vote;
         }
         sum / votes

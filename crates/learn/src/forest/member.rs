@@ -1,19 +1,15 @@
-//! Trees that are replaced when they get worse: what adaptive random forests and streaming random patches have in
-//! common.
-//!
-//! Each tree's errors go through two ADWIN windows. When the more sensitive one sees them rise, a new tree begins to
-//! learn in the background; when the other one does, the tree is replaced by the one in the background, or by an empty
-//! one. Errors that fall are no reason: the tree has learnt.
+//! Trees for classes that are replaced when they get worse: the members of adaptive random forests and of streaming
+//! random patches.
 
 use super::features_of;
-use crate::drift::adwin::{Adwin, Change};
+use super::replaced::{Deltas, Replaced};
 use crate::features::{Row, Schema};
 use crate::model::Contributions;
 use crate::random::Random;
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 use crate::tree::columns::{Columns, Event};
 use crate::tree::grow::{Growth, Tree};
-use crate::tree::{Subset, heap_of, weight_of};
+use crate::tree::{Subset, weight_of};
 use std::cell::RefCell;
 
 /// How the members are made and replaced.
@@ -23,9 +19,7 @@ pub(super) struct Settings {
     pub(super) trees: usize,
     /// Mean number of times that a tree learns an event.
     pub(super) lambda: f64,
-    /// Confidence of the window that replaces a tree, and of the one that starts another in the background.
-    pub(super) drift_delta: f64,
-    pub(super) warning_delta: f64,
+    pub(super) deltas: Deltas,
     /// Share of the features that a tree looks at. (Those that each of its leaves draws are in `growth`.)
     pub(super) tree_share: f64,
 }
@@ -33,10 +27,7 @@ pub(super) struct Settings {
 /// A tree, and what is known of how well it does.
 #[derive(Clone, Debug)]
 struct Member {
-    tree: Tree,
-    background: Option<Box<Tree>>,
-    drift: Adwin,
-    warning: Adwin,
+    at_work: Replaced<Tree>,
     /// Weight of the events that it was right about, and of all, since it was new.
     right: f64,
     seen: f64,
@@ -46,10 +37,7 @@ struct Member {
 impl Member {
     fn new(settings: &Settings, columns: &Columns, mut random: Random) -> Self {
         Member {
-            tree: new_tree(settings, columns, &mut random),
-            background: None,
-            drift: Adwin::new(settings.drift_delta),
-            warning: Adwin::new(settings.warning_delta),
+            at_work: Replaced::new(new_tree(settings, columns, &mut random), settings.deltas),
             right: 0.0,
             seen: 0.0,
             random,
@@ -66,25 +54,16 @@ impl Member {
         if times == 0 {
             return;
         }
-        let predicted = self.tree.learn(columns, event, class, weight * f64::from(times));
+        let predicted = self.at_work.tree.learn(columns, event, class, weight * f64::from(times));
         let right = predicted == class;
         self.seen += weight;
         self.right += if right { weight } else { 0.0 };
-        if let Some(background) = &mut self.background {
+        if let Some(background) = &mut self.at_work.background {
             background.learn(columns, event, class, weight);
         }
         let error = if right { 0.0 } else { 1.0 };
-        if self.warning.add(error) == Change::Rise {
-            self.background = Some(Box::new(new_tree(settings, columns, &mut self.random)));
-            self.warning = Adwin::new(settings.warning_delta);
-        }
-        if self.drift.add(error) == Change::Rise {
-            self.tree = match self.background.take() {
-                Some(background) => *background,
-                None => new_tree(settings, columns, &mut self.random),
-            };
-            self.drift = Adwin::new(settings.drift_delta);
-            self.warning = Adwin::new(settings.warning_delta);
+        let fresh = || new_tree(settings, columns, &mut self.random);
+        if self.at_work.judge(error, settings.deltas, fresh) {
             (self.right, self.seen) = (0.0, 0.0);
         }
     }
@@ -93,13 +72,7 @@ impl Member {
         self.random.save(out);
         out.float(self.right);
         out.float(self.seen);
-        self.drift.save(out);
-        self.warning.save(out);
-        self.tree.save_with_features(columns, out);
-        out.boolean(self.background.is_some());
-        if let Some(background) = &self.background {
-            background.save_with_features(columns, out);
-        }
+        self.at_work.save(out, |tree, out| tree.save_with_features(columns, out));
     }
 
     fn load(
@@ -114,18 +87,8 @@ impl Member {
         if self.right > self.seen || self.seen > 1e18 {
             return Err(from.invalid("a tree was right more often than asked"));
         }
-        self.drift.load(from)?;
-        self.warning.load(from)?;
-        self.tree.load_with_features(columns, from)?;
-        self.background = match from.boolean()? {
-            true => {
-                let mut tree = new_tree(settings, columns, &mut self.random.clone());
-                tree.load_with_features(columns, from)?;
-                Some(Box::new(tree))
-            }
-            false => None,
-        };
-        Ok(())
+        let fresh = || new_tree(settings, columns, &mut self.random.clone());
+        self.at_work.load(from, fresh, |tree, from| tree.load_with_features(columns, from))
     }
 }
 
@@ -169,7 +132,7 @@ impl Members {
         scores.fill(0.0);
         let mut sum = 0.0;
         for member in &self.members {
-            member.tree.scores(event, votes);
+            member.at_work.tree.scores(event, votes);
             let vote = member.vote();
             sum += vote;
             scores.iter_mut().zip(&*votes).for_each(|(score, share)| *score += vote * share);
@@ -196,28 +159,24 @@ impl Members {
         let classes = self.settings.growth.classes_max;
         for member in &self.members {
             let share = member.vote() / sum;
-            member.tree.explain(&self.columns, event, row.sparse, (class, classes), share, out);
+            member.at_work.tree.explain(&self.columns, event, row.sparse, (class, classes), share, out);
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         let room = self.room.borrow();
-        let member = |member: &Member| {
-            let background =
-                member.background.as_ref().map_or(0, |tree| size_of::<Tree>() + tree.memory_bytes());
-            let detectors = heap_of(&member.drift) + heap_of(&member.warning);
-            size_of::<Member>() + member.tree.memory_bytes() + background + detectors
-        };
+        let member = |member: &Member| size_of::<Member>() + member.at_work.heap_bytes(Tree::memory_bytes);
         let members: usize = self.members.iter().map(member).sum();
         members + self.columns.memory_bytes() + 8 * (room.event.numbers.len() + room.scores.len())
     }
 
     pub(super) fn dump(&self, schema: &Schema, out: &mut String) {
         for (number, member) in self.members.iter().take(crate::dump::lines(self.members.len())).enumerate() {
-            let growing = if member.background.is_some() { ", another grows in the background" } else { "" };
+            let growing =
+                if member.at_work.background.is_some() { ", another grows in the background" } else { "" };
             let (right, seen) = (100.0 * member.right / member.seen.max(1.0), member.seen);
             out.push_str(&format!("tree {number}, right about {right:.1} % of {seen:.0} events{growing}:\n"));
-            member.tree.dump(&self.columns, schema, crate::dump::lines(usize::MAX), out);
+            member.at_work.tree.dump(&self.columns, schema, crate::dump::lines(usize::MAX), out);
         }
         crate::dump::rest(self.members.len(), out);
     }

@@ -8,6 +8,7 @@ pub mod adaptive_random_forest;
 pub mod adaptive_random_forest_regressor;
 pub mod leveraging_bagging;
 mod member;
+mod replaced;
 pub mod streaming_random_patches;
 
 use crate::params::{Param, ParamKind, Values};
@@ -47,6 +48,20 @@ const DELTA: Param = Param {
     kind: ParamKind::Number { min: 1e-30, max: 1.0, default: 0.01 },
     doc: "Chance that a split is not the best one. Larger grows faster.",
     default_from: "MOA and River; Gomes et al.",
+};
+
+const DRIFT_DELTA: Param = Param {
+    name: "drift_delta",
+    kind: ParamKind::Number { min: 1e-12, max: 0.5, default: 1e-3 },
+    doc: "Chance that a check of a tree's errors replaces it without need. Smaller: fewer, later replacements.",
+    default_from: "MOA; Gomes et al.",
+};
+
+const WARNING_DELTA: Param = Param {
+    name: "warning_delta",
+    kind: ParamKind::Number { min: 1e-12, max: 0.5, default: 1e-2 },
+    doc: "Chance that a check of a tree's errors starts another one in the background without need.",
+    default_from: "MOA; Gomes et al.",
 };
 
 /// How many features a share of them is; at least `least`, where there are as many.

@@ -2,6 +2,7 @@
 #![doc = include_str!("streaming_random_patches.md")]
 
 use super::member::{Members, Settings};
+use super::replaced::Deltas;
 use super::{DELTA, FEATURES_SHARE, GRACE_PERIOD, LAMBDA, MEMORY_BYTES_MAX, TREES, bytes_of_tree};
 use crate::features::{Row, Schema};
 use crate::model::{AnyModel, Classifier, Contributions, Explain, Model, Task};
@@ -92,8 +93,7 @@ impl StreamingRandomPatches {
             growth,
             trees,
             lambda: values.number(&LAMBDA),
-            drift_delta: values.number(&DRIFT_DELTA),
-            warning_delta: values.number(&WARNING_DELTA),
+            deltas: Deltas { drift: values.number(&DRIFT_DELTA), warning: values.number(&WARNING_DELTA) },
             tree_share: values.number(&FEATURES_SHARE),
         };
         Ok(StreamingRandomPatches(Members::new(settings, columns, seed)))
