@@ -108,6 +108,32 @@ fn the_cut_of_batches_changes_no_byte() {
     assert_eq!((found.written, found_hash), (expected.written, hash));
 }
 
+/// Runs to the end of the log, with commits of all fates, through three crashes after so many rounds each.
+fn crashed(
+    setup: &Setup,
+    log: &mut Log,
+    crash_after: usize,
+    mut round: impl FnMut(&mut Driver, &mut Log, usize),
+) -> Driver {
+    let until = log.until_end(setup);
+    let mut run_id = 1;
+    loop {
+        let mut driver = Driver::new(setup, log, run_id, Some(until.clone()));
+        let fates = [Fate::Committed, Fate::Aborted, Fate::LostCommitted, Fate::LostAborted];
+        driver.fates = (0..9).map(|i| fates[(i * 7 + run_id as usize) % 4]).collect();
+        run_id += 1;
+        let rounds = if run_id < 5 { crash_after } else { 10_000 };
+        for number in 0..rounds {
+            if driver.over.is_none() {
+                round(&mut driver, log, number);
+            }
+        }
+        if driver.over.is_some() {
+            return driver;
+        }
+    }
+}
+
 #[test]
 fn crashes_anywhere_change_no_byte() {
     for setup in [Setup::default(), Setup::joined(), anomalies(), bandit()] {
@@ -119,23 +145,7 @@ fn crashes_anywhere_change_no_byte() {
         let (expected, hash) = undisturbed(&setup, &log, 5);
         for crash_after in 1..40 {
             let mut log = log.clone();
-            let until = log.until_end(&setup);
-            let mut run_id = 1;
-            let driver = loop {
-                let mut driver = Driver::new(&setup, &log, run_id, Some(until.clone()));
-                let fates = [Fate::Committed, Fate::Aborted, Fate::LostCommitted, Fate::LostAborted];
-                driver.fates = (0..9).map(|i| fates[(i * 7 + run_id as usize) % 4]).collect();
-                run_id += 1;
-                let rounds = if run_id < 5 { crash_after } else { 10_000 };
-                for _ in 0..rounds {
-                    if driver.over.is_none() {
-                        driver.round(&mut log, 2);
-                    }
-                }
-                if driver.over.is_some() {
-                    break driver;
-                }
-            };
+            let driver = crashed(&setup, &mut log, crash_after, |driver, log, _| driver.round(log, 2));
             assert_eq!(driver.over, Some(Ok(())));
             assert_eq!(log.written, expected.written, "crash after {crash_after}");
             assert_eq!(driver.lane.state_hash(), hash);
@@ -159,35 +169,20 @@ fn answers_at_once_are_written_before_the_commit_that_says_so_and_none_is_lost()
     let setup = Setup { delivery: Delivery::AtLeastOnce, ..Setup::default() };
     for crash_after in 1..30 {
         let mut log = log.clone();
-        let until = log.until_end(&setup);
-        let mut run_id = 1;
-        let driver = loop {
-            let mut driver = Driver::new(&setup, &log, run_id, Some(until.clone()));
-            let fates = [Fate::Committed, Fate::Aborted, Fate::LostCommitted, Fate::LostAborted];
-            driver.fates = (0..9).map(|i| fates[(i * 7 + run_id as usize) % 4]).collect();
-            run_id += 1;
-            let rounds = if run_id < 5 { crash_after } else { 10_000 };
-            for round in 0..rounds {
-                if driver.over.is_some() {
-                    break;
+        let driver = crashed(&setup, &mut log, crash_after, |driver, log, round| {
+            // The send thread is slow: what it was given last is not written when the process dies.
+            driver.fetch(log, EVENTS, 2);
+            driver.tick(log, 7);
+            if round % 3 == 2 || round > 100 {
+                while !driver.sends.is_empty() {
+                    driver.send(log);
                 }
-                // The send thread is slow: what it was given last is not written when the process dies.
-                driver.fetch(&mut log, EVENTS, 2);
-                driver.tick(&mut log, 7);
-                if round % 3 == 2 || round > 100 {
-                    while !driver.sends.is_empty() {
-                        driver.send(&mut log);
-                    }
-                }
-                driver.settle(&mut log);
-                let committed = log.offsets.get(&EVENTS).copied().unwrap_or(0);
-                let folded = log.inputs[&EVENTS].iter().filter(|record| record.offset < committed).count();
-                assert!(folded <= first_of_each(&log).len(), "a commit went before its answers");
             }
-            if driver.over.is_some() {
-                break driver;
-            }
-        };
+            driver.settle(log);
+            let committed = log.offsets.get(&EVENTS).copied().unwrap_or(0);
+            let folded = log.inputs[&EVENTS].iter().filter(|record| record.offset < committed).count();
+            assert!(folded <= first_of_each(log).len(), "a commit went before its answers");
+        });
         assert_eq!(driver.over, Some(Ok(())));
         assert_eq!(first_of_each(&log), expected.predictions(), "crash after {crash_after}");
         assert_eq!(driver.lane.state_hash(), hash);

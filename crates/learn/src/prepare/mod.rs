@@ -7,6 +7,7 @@ pub mod hashing;
 pub mod imputer;
 pub mod incremental_pca;
 pub mod min_max_scaler;
+mod moments;
 pub mod one_hot;
 pub mod ordinal_encoder;
 pub mod polynomial_features;

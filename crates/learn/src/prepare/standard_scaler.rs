@@ -1,6 +1,7 @@
 //! Standardises numeric features by their running mean and deviation.
 #![doc = include_str!("standard_scaler.md")]
 
+use super::moments::Moments;
 use super::{HALF_LIFE, decay, pass_others, teaches, usable};
 use crate::features::{Row, RowBuffer, Schema};
 use crate::model::Transformer;
@@ -19,19 +20,15 @@ pub const ENTRY: TransformerEntry = TransformerEntry {
 };
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Moments {
-    /// Weight learnt.
-    count: f64,
-    mean: f64,
-    /// Sum of squared differences from the mean.
-    squares: f64,
-    /// Reciprocal of the deviation, 0 where there is none. Follows from the others.
+struct Feature {
+    moments: Moments,
+    /// Reciprocal of the deviation, 0 where there is none. Follows from the moments.
     inverse: f64,
 }
 
-impl Moments {
+impl Feature {
     fn derive(&mut self) {
-        let inverse = (self.count / self.squares).sqrt();
+        let inverse = (self.moments.count / self.moments.squares).sqrt();
         self.inverse = if inverse.is_finite() { inverse } else { 0.0 };
     }
 }
@@ -56,7 +53,7 @@ pub struct StandardScaler {
     schema: Schema,
     /// What is left of what was learnt after each value.
     decay: f64,
-    features: Vec<Moments>,
+    features: Vec<Feature>,
 }
 
 impl StandardScaler {
@@ -70,7 +67,7 @@ impl StandardScaler {
         StandardScaler {
             schema: schema.clone(),
             decay: decay(values),
-            features: vec![Moments::default(); schema.numeric.len()],
+            features: vec![Feature::default(); schema.numeric.len()],
         }
     }
 }
@@ -82,27 +79,24 @@ impl Transformer for StandardScaler {
 
     fn transform(&self, row: Row<'_>, out: &mut RowBuffer) {
         out.clear();
-        out.numeric.extend(row.numeric.iter().zip(&self.features).map(|(&value, moments)| {
-            if usable(value) { (value - moments.mean) * moments.inverse } else { f64::NAN }
+        out.numeric.extend(row.numeric.iter().zip(&self.features).map(|(&value, feature)| {
+            if usable(value) { (value - feature.moments.mean) * feature.inverse } else { f64::NAN }
         }));
         pass_others(row, out);
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.features.len() * size_of::<Moments>()
+        size_of::<Self>() + self.features.len() * size_of::<Feature>()
     }
 
     fn learn(&mut self, row: Row<'_>, weight: f64) {
         if !teaches(weight) {
             return;
         }
-        for (&value, moments) in row.numeric.iter().zip(&mut self.features) {
+        for (&value, feature) in row.numeric.iter().zip(&mut self.features) {
             if usable(value) {
-                moments.count = self.decay * moments.count + weight;
-                let difference = value - moments.mean;
-                moments.mean += difference * (weight / moments.count);
-                moments.squares = self.decay * moments.squares + weight * difference * (value - moments.mean);
-                moments.derive();
+                feature.moments.learn(value, weight, self.decay);
+                feature.derive();
             }
         }
     }
@@ -112,22 +106,16 @@ impl Snapshot for StandardScaler {
     fn save(&self, out: &mut Writer) {
         out.version(1);
         out.unsigned(self.features.len() as u64);
-        for moments in &self.features {
-            out.float(moments.count);
-            out.float(moments.mean);
-            out.float(moments.squares);
-        }
+        self.features.iter().for_each(|feature| feature.moments.save(out));
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         from.part("standard_scaler");
         from.version(1)?;
         from.expect_length(self.features.len(), "numeric features")?;
-        for moments in &mut self.features {
-            moments.count = from.finite_not_negative()?;
-            moments.mean = from.finite()?;
-            moments.squares = from.finite_not_negative()?;
-            moments.derive();
+        for feature in &mut self.features {
+            feature.moments.load(from)?;
+            feature.derive();
         }
         Ok(())
     }

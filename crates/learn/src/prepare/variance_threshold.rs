@@ -1,6 +1,7 @@
 //! Silences numeric features that do not vary.
 #![doc = include_str!("variance_threshold.md")]
 
+use super::moments::Moments;
 use super::{HALF_LIFE, decay, pass_others, teaches, usable};
 use crate::features::{Row, RowBuffer, Schema};
 use crate::model::Transformer;
@@ -24,14 +25,6 @@ pub const ENTRY: TransformerEntry = TransformerEntry {
     params: &[THRESHOLD, HALF_LIFE],
     build: |schema, values, _seed| Ok(Box::new(VarianceThreshold::new(schema, values))),
 };
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Moments {
-    count: f64,
-    mean: f64,
-    /// Sum of squared differences from the mean.
-    squares: f64,
-}
 
 /// See the module.
 ///
@@ -94,10 +87,7 @@ impl Transformer for VarianceThreshold {
         }
         for (&value, moments) in row.numeric.iter().zip(&mut self.features) {
             if usable(value) {
-                moments.count = self.decay * moments.count + weight;
-                let difference = value - moments.mean;
-                moments.mean += difference * (weight / moments.count);
-                moments.squares = self.decay * moments.squares + weight * difference * (value - moments.mean);
+                moments.learn(value, weight, self.decay);
             }
         }
     }
@@ -107,22 +97,13 @@ impl Snapshot for VarianceThreshold {
     fn save(&self, out: &mut Writer) {
         out.version(1);
         out.unsigned(self.features.len() as u64);
-        for moments in &self.features {
-            out.float(moments.count);
-            out.float(moments.mean);
-            out.float(moments.squares);
-        }
+        self.features.iter().for_each(|moments| moments.save(out));
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         from.part("variance_threshold");
         from.version(1)?;
         from.expect_length(self.features.len(), "numeric features")?;
-        for moments in &mut self.features {
-            moments.count = from.finite_not_negative()?;
-            moments.mean = from.finite()?;
-            moments.squares = from.finite_not_negative()?;
-        }
-        Ok(())
+        self.features.iter_mut().try_for_each(|moments| moments.load(from))
     }
 }
