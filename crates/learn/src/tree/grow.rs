@@ -6,7 +6,7 @@ use super::columns::{Columns, Event};
 use super::leaf::{Answer, Common, Leaf};
 use super::memory::keep_most_promising;
 use super::observers::Subset;
-use super::split::{Branches, Candidate, Test, entropy, hoeffding_bound};
+use super::split::{Branches, Candidate, Test, best_two, entropy, hoeffding_bound};
 use crate::random::Random;
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
@@ -210,20 +210,7 @@ impl Tree {
         if hopeless || !self.consider_at(place) {
             return None;
         }
-        let mut best: Option<Candidate> = None;
-        // Not to split gains nothing.
-        let mut second = 0.0f64;
-        for &candidate in &self.candidates {
-            match best {
-                Some(known) if candidate.merit <= known.merit => second = second.max(candidate.merit),
-                Some(known) => {
-                    second = second.max(known.merit);
-                    best = Some(candidate);
-                }
-                None => best = Some(candidate),
-            }
-        }
-        let best = best?;
+        let (best, second) = best_two(&self.candidates)?;
         let sure = best.merit - second > bound || bound < self.growth.tie;
         (best.merit > 0.0 && sure).then_some(best.test)
     }

@@ -9,7 +9,7 @@ use super::observers::Subset;
 pub(crate) use super::regression_leaf::Standard;
 use super::regression_leaf::{Answer, RegressionLeaf};
 use super::scale::Scale;
-use super::split::{Candidate, Test, hoeffding_bound};
+use super::split::{Candidate, Test, best_two, hoeffding_bound};
 use crate::features::Schema;
 use crate::model::Contributions;
 use crate::random::Random;
@@ -189,19 +189,7 @@ impl RegressionTree {
         leaf.considered_at = leaf.weight();
         candidates.clear();
         leaf.candidates(all, growth.binary, candidates);
-        let mut best: Option<Candidate> = None;
-        let mut second = 0.0f64;
-        for &candidate in &*candidates {
-            match best {
-                Some(known) if candidate.merit <= known.merit => second = second.max(candidate.merit),
-                Some(known) => {
-                    second = second.max(known.merit);
-                    best = Some(candidate);
-                }
-                None => best = Some(candidate),
-            }
-        }
-        let best = best.filter(|best| best.merit > 0.0 && may_grow)?;
+        let (best, second) = best_two(candidates).filter(|(best, _)| best.merit > 0.0 && may_grow)?;
         let bound = hoeffding_bound(1.0, growth.delta, leaf.weight());
         let sure = second / best.merit < 1.0 - bound || bound < growth.tie;
         sure.then_some(best.test)

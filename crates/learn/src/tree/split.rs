@@ -71,6 +71,23 @@ pub(crate) struct Candidate {
     pub(crate) test: Test,
 }
 
+/// The best candidate (of equals the first) and the merit of the second best; not to split gains nothing.
+pub(crate) fn best_two(candidates: &[Candidate]) -> Option<(Candidate, f64)> {
+    let mut best: Option<Candidate> = None;
+    let mut second = 0.0f64;
+    for &candidate in candidates {
+        match best {
+            Some(known) if candidate.merit <= known.merit => second = second.max(candidate.merit),
+            Some(known) => {
+                second = second.max(known.merit);
+                best = Some(candidate);
+            }
+            None => best = Some(candidate),
+        }
+    }
+    Some((best?, second))
+}
+
 /// `x log2 x`, to a relative 1e-8: half of the time of looking at splits goes into these. The mantissa, brought to
 /// between the roots of 1/2 and 2, goes through the series of the inverse hyperbolic tangent.
 #[inline(always)]
