@@ -18,6 +18,7 @@ pub mod drift;
 mod dump;
 pub mod evaluate;
 pub mod features;
+pub mod forecast;
 pub mod forest;
 mod lanes;
 pub mod linear;

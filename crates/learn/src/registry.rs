@@ -7,8 +7,8 @@ use crate::model::{AnyModel, Task, Transformer};
 use crate::params::{Param, ParamError, ParamValue, Values, nearest};
 use crate::synthetic::Generator;
 use crate::{
-    anomaly, bandit, bayes, boost, cluster, drift, forest, linear, neighbors, neural, prepare, synthetic,
-    tree,
+    anomaly, bandit, bayes, boost, cluster, drift, forecast, forest, linear, neighbors, neural, prepare,
+    synthetic, tree,
 };
 
 /// The models, in the order of their families.
@@ -49,6 +49,9 @@ pub const MODELS: &[ModelEntry] = &[
     bandit::epsilon_greedy::ENTRY,
     bandit::lin_ucb::ENTRY,
     bandit::linear_thompson_sampling::ENTRY,
+    forecast::seasonal_naive::ENTRY,
+    forecast::holt_winters::ENTRY,
+    forecast::snarimax::ENTRY,
 ];
 
 /// The transformers.

@@ -10,14 +10,14 @@ use crate::params::{Param, ParamError, ParamKind, Values};
 use crate::registry::{ClassesMax, ModelEntry};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
-pub(super) const FORGETTING: Param = Param {
+pub(crate) const FORGETTING: Param = Param {
     name: "forgetting",
     kind: ParamKind::Number { min: 0.5, max: 1.0, default: 1.0 },
     doc: "How much an event counts after each further one: 1 forgets nothing, 0.999 follows the last thousand or so.",
     default_from: "Exact least squares over all events.",
 };
 
-pub(super) const RIDGE: Param = Param {
+pub(crate) const RIDGE: Param = Param {
     name: "ridge",
     kind: ParamKind::Number { min: 1e-12, max: 1e12, default: 1e-6 },
     doc: "Strength of the pull of the weights towards zero (scikit-learn's `Ridge(alpha)`). The intercept is not pulled.",
@@ -82,7 +82,7 @@ impl RecursiveLeastSquares {
     }
 
     /// As a part of the model of this name.
-    pub(super) fn named(name: &str, schema: &Schema, values: &Values) -> Result<Self, ParamError> {
+    pub(crate) fn named(name: &str, schema: &Schema, values: &Values) -> Result<Self, ParamError> {
         let features = schema.numeric.len() + schema.sparse_size as usize;
         if features > FEATURES_MAX {
             return Err(ParamError::Features {

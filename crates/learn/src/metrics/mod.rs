@@ -29,6 +29,8 @@
 //! | `ips` | mean of w·reward, w = probability of the action under the policy / probability it was taken with. The model's policy here is its greedy one | the reward's | n = 0 |
 //! | `snips` | Σ w·reward / Σ w | the reward's | the policy never took such an action |
 //! | `mase` | `mae` / `mae` of the last value as forecast, same events | 0 to ∞, 0 | the series never changes |
+//! | `mape` | mean of \|p − y\| / \|y\|, over the events whose y is not 0 | 0 to ∞, 0 | no such event |
+//! | `smape` | mean of 2·\|p − y\| / (\|p\| + \|y\|); 0 where both are 0 | 0 to 2, 0 | n = 0 |
 //!
 //! - **Anomalies** are ranked overall from bins 1/2048 as wide as their scores, in the window exactly. Events without a
 //!   label count for `mean_score` alone.
@@ -65,7 +67,7 @@
 //! (simplified silhouette). D. G. Horvitz, D. J. Thompson: A generalization of sampling without replacement from a
 //! finite universe. JASA 47, 1952 (`ips`). A. Swaminathan, T. Joachims: The self-normalized estimator for counterfactual
 //! learning. NeurIPS 2015 (`snips`). R. J. Hyndman, A. B. Koehler: Another look at measures of forecast accuracy. Int. J. of
-//! Forecasting 22(4), 2006 (`mase`). K. Järvelin, J. Kekäläinen: Cumulated gain-based evaluation of IR techniques. ACM
+//! Forecasting 22(4), 2006 (`mase`, `mape`, `smape`). K. Järvelin, J. Kekäläinen: Cumulated gain-based evaluation of IR techniques. ACM
 //! TOIS 20(4), 2002 (`ndcg`).
 
 mod agreement;

@@ -80,6 +80,11 @@ impl Regression {
         self.errors[who].metrics(&self.labels)
     }
 
+    /// Calls back with each prediction in the window and its label.
+    pub(super) fn each_in_window(&self, who: usize, mut then: impl FnMut(f64, f64)) {
+        self.window.rows().for_each(|row| then(row[1 + who], row[0]));
+    }
+
     pub(super) fn windowed(&self, who: usize) -> [Option<f64>; 3] {
         let mut labels = Moments::default();
         let mut errors = Errors::default();
