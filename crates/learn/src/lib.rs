@@ -29,6 +29,7 @@ pub mod neural;
 pub mod params;
 pub mod prepare;
 pub mod random;
+pub mod recommend;
 pub mod registry;
 pub mod snapshot;
 pub mod synthetic;

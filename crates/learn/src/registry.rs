@@ -8,7 +8,7 @@ use crate::params::{Param, ParamError, ParamValue, Values, nearest};
 use crate::synthetic::Generator;
 use crate::{
     anomaly, bandit, bayes, boost, cluster, drift, forecast, forest, linear, neighbors, neural, prepare,
-    synthetic, tree,
+    recommend, synthetic, tree,
 };
 
 /// The models, in the order of their families.
@@ -46,6 +46,11 @@ pub const MODELS: &[ModelEntry] = &[
     neighbors::k_nearest_neighbors_classifier::ENTRY,
     cluster::k_means::ENTRY,
     anomaly::half_space_trees::ENTRY,
+    recommend::biased_matrix_factorization::ENTRY,
+    recommend::factorization_machine_regression::ENTRY,
+    recommend::factorization_machine_classification::ENTRY,
+    recommend::field_aware_factorization_machine_regression::ENTRY,
+    recommend::field_aware_factorization_machine_classification::ENTRY,
     bandit::epsilon_greedy::ENTRY,
     bandit::lin_ucb::ENTRY,
     bandit::linear_thompson_sampling::ENTRY,
