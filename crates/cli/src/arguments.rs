@@ -5,6 +5,7 @@ use crate::embedded::BrokerArguments;
 use crate::exit;
 use crate::init::arguments::InitArguments;
 use crate::screen::LogWriter;
+use crate::top::arguments::TopArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ pub struct Arguments {
 impl Arguments {
     /// Logs go to standard error, results to standard output.
     pub fn start_logging(&self) {
-        let is_shown = matches!(self.verb, Verb::Demo(_));
+        let is_shown = matches!(self.verb, Verb::Demo(_) | Verb::Top(_));
         let default = match self.verbose {
             // These verbs show by themselves what goes on.
             0 if is_shown => "warn",
@@ -49,6 +50,8 @@ pub enum Verb {
     Check(CheckArguments),
     /// Shows what a pipeline keeps in Kafka; resets, promotes and drops generations.
     State(StateArguments),
+    /// Shows a running pipeline live: throughput, lag, waiting labels, metrics beside the baselines, predictions.
+    Top(TopArguments),
     /// Lists models and transformers with their parameters.
     Models(ModelsArguments),
     /// Folds the topics' history as fast as it can be read, and shows how well the model does. Commits nothing.

@@ -105,6 +105,19 @@ impl Embedded {
         }
     }
 
+    /// The broker that another process runs in the folder beside this file.
+    pub fn of_another(file: &Path) -> Result<Embedded> {
+        let folder = file.with_extension("kafka");
+        match read_address(&folder).filter(is_served) {
+            Some(address) => Ok(Embedded { _broker: None, address }),
+            None => {
+                let message = format!("no broker runs in {}", folder.display());
+                let hint = "`streamfold run` with this file starts one";
+                Err(Failure::new(Exit::Unreachable, message).hint(hint).into())
+            }
+        }
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }

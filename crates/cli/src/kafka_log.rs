@@ -51,6 +51,11 @@ impl KafkaLog {
         partitions.iter().map(|partition| (topic(partition.input), partition.partition)).collect()
     }
 
+    /// Number of the group's members.
+    pub fn members(&self) -> Result<usize, LogError> {
+        self.cluster.members()
+    }
+
     /// Where the file says.
     fn start_of(&self, partition: &Partition, name: &(String, i32)) -> Result<i64, LogError> {
         let start = self.plan.inputs.get(usize::from(partition.input)).map(|input| input.start);

@@ -23,6 +23,7 @@ mod serve;
 mod site;
 mod state;
 mod stop;
+mod top;
 mod topics;
 
 use arguments::{Arguments, Verb};
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Verb::Evaluate(arguments) => evaluate::evaluate(&arguments),
         Verb::Broker(arguments) => embedded::broker(&arguments),
         Verb::Demo(arguments) => demo::demo(&arguments),
+        Verb::Top(arguments) => top::top(&arguments),
         Verb::Init(arguments) => init::init(&arguments),
     };
     exit::report(result)

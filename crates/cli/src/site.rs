@@ -51,10 +51,19 @@ pub struct Site {
 impl Site {
     /// Reads the file and connects; some seconds without a broker are an error.
     pub fn open(file: &Path) -> Result<Site> {
+        Site::with(file, Embedded::beside)
+    }
+
+    /// The same for who only looks: where the file names no Kafka, its broker has to run already.
+    pub fn visit(file: &Path) -> Result<Site> {
+        Site::with(file, Embedded::of_another)
+    }
+
+    fn with(file: &Path, embedded: impl FnOnce(&Path) -> Result<Embedded>) -> Result<Site> {
         let mut plan = pipeline::read(file)?;
         let embedded = match plan.kafka.names_brokers() {
             true => None,
-            false => Some(Embedded::beside(file)?),
+            false => Some(embedded(file)?),
         };
         if let Some(embedded) = &embedded {
             let address = ("bootstrap.servers".to_owned(), embedded.address().to_string());

@@ -12,3 +12,4 @@ mod input;
 mod outage;
 mod refused;
 mod support;
+mod top;

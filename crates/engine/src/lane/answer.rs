@@ -198,7 +198,7 @@ impl Answers {
     }
 
     /// A record of metrics: those of the model and of each baseline, overall and over the window.
-    pub(super) fn metrics(&mut self, stream_time_ms: i64, folded: u64, report: &Report) {
+    pub(super) fn metrics(&mut self, stream_time_ms: i64, folded: u64, waiting: usize, report: &Report) {
         let mut groups: Vec<(String, Vec<(&str, f64)>)> = Vec::new();
         for value in &report.values {
             let group = match value.scope {
@@ -217,6 +217,7 @@ impl Answers {
             ("lane", Value::Integer(i64::from(self.lane))),
             ("folded", Value::Integer(folded as i64)),
             ("scored", Value::Integer(report.scored as i64)),
+            ("waiting_labels", Value::Integer(waiting as i64)),
             ("window_events", Value::Integer(report.window_rows as i64)),
         ];
         fields.extend(groups.iter().map(|(name, numbers)| (name.as_str(), Value::Numbers(numbers))));

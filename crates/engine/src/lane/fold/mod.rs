@@ -482,7 +482,8 @@ impl Fold {
             self.scored = 0;
             if self.emit {
                 self.counters.metrics += 1;
-                self.answers.metrics(self.stream_time_ms, self.folded, &self.evaluator.report());
+                let waiting = self.waiting.len();
+                self.answers.metrics(self.stream_time_ms, self.folded, waiting, &self.evaluator.report());
             }
         }
     }
