@@ -1,6 +1,6 @@
-//! The examples as a user runs them: the real kafka-python, the real binary, a real Kafka.
+//! The examples as a user runs them: the real kafka-python, the real binary, a broker.
 //!
-//! Where Kafka or Python cannot be had the tests say so and pass, except in CI (`CI` is set), where they fail.
+//! Where Python cannot be had the tests say so and pass, except in CI (`CI` is set), where they fail.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -19,9 +19,9 @@ struct Stage {
 impl Stage {
     /// `None` (and a printed reason) where something is missing.
     fn new(example: &str) -> Option<Stage> {
-        static BROKER: OnceLock<Option<KafkaBroker>> = OnceLock::new();
+        static BROKER: OnceLock<KafkaBroker> = OnceLock::new();
         static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-        let broker = BROKER.get_or_init(start).as_ref()?;
+        let broker = BROKER.get_or_init(start);
         let python = PYTHON.get_or_init(python).clone()?;
         let folder = root().join("examples").join(example);
         Some(Stage { bootstrap: broker.bootstrap().to_owned(), python, folder })
@@ -47,8 +47,8 @@ impl Stage {
     }
 }
 
-/// A Kafka that makes topics on first use, which is its default.
-fn start() -> Option<KafkaBroker> {
+/// One that makes topics on first use, which is its default.
+fn start() -> KafkaBroker {
     KafkaBroker::start_with("auto.create.topics.enable=true")
 }
 

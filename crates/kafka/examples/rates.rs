@@ -20,7 +20,7 @@ const ONE: Partition = Partition { input: 0, partition: 0 };
 fn main() -> Result<(), Box<dyn Error>> {
     let broker = match std::env::args().nth(1) {
         Some(_) => None,
-        None => KafkaBroker::start(),
+        None => Some(KafkaBroker::start()),
     };
     let address = broker.as_ref().map(|broker| broker.bootstrap().to_string());
     let bootstrap = address.or_else(|| std::env::args().nth(1)).ok_or("no broker")?;

@@ -1,4 +1,4 @@
-//! Administration and the reading of journal and state, against a real broker.
+//! Administration and the reading of journal and state, against a broker.
 
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
@@ -25,7 +25,7 @@ fn last(cluster: &Cluster, topic: &str) -> Option<String> {
 
 #[test]
 fn topics_get_their_settings_and_an_id_of_their_own() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     let name = unique("settings");
     let settings = [("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.3")];
@@ -38,10 +38,11 @@ fn topics_get_their_settings_and_an_id_of_their_own() {
     let first = cluster.topics(&[unique("none"), name.clone()]).unwrap().remove(1).unwrap();
     assert_eq!((first.name.as_str(), first.partitions), (name.as_str(), 5));
     assert!(cluster.topic_names().unwrap().contains(&name));
-    let described = broker.topics(&["--describe", "--topic", &name]);
-    assert!(described.contains("cleanup.policy=compact"), "{described}");
-    assert!(described.contains("min.cleanable.dirty.ratio=0.3"), "{described}");
-    assert!(described.contains("ReplicationFactor: 1"), "{described}");
+    if let Some(described) = broker.topics(&["--describe", "--topic", &name]) {
+        assert!(described.contains("cleanup.policy=compact"), "{described}");
+        assert!(described.contains("min.cleanable.dirty.ratio=0.3"), "{described}");
+        assert!(described.contains("ReplicationFactor: 1"), "{described}");
+    }
 
     cluster.delete_topics(&[name.clone(), unique("none")]).unwrap();
     let begun = Instant::now();
@@ -56,7 +57,7 @@ fn topics_get_their_settings_and_an_id_of_their_own() {
 
 #[test]
 fn a_topic_that_cannot_be_created_is_named_with_what_it_needs() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let name = unique("wrong");
     let settings = BTreeMap::from([("cleanup.policy".to_string(), "burn".to_string())]);
     let wanted = NewTopic { name: name.clone(), partitions: 3, replication: None, settings };
@@ -68,7 +69,7 @@ fn a_topic_that_cannot_be_created_is_named_with_what_it_needs() {
 
 #[test]
 fn the_cluster_has_an_id_and_its_brokers() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     assert_eq!(cluster.cluster_id().unwrap().len(), 22);
     assert_eq!(cluster.brokers().unwrap(), 1);
@@ -86,7 +87,7 @@ fn no_broker_is_told_within_ten_seconds() {
 
 #[test]
 fn offsets_of_the_group_and_of_times() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     let topic = topic(&cluster, "offsets", 2, &[]);
     let producer = foreign(broker, None);
@@ -110,7 +111,7 @@ fn offsets_of_the_group_and_of_times() {
 
 #[test]
 fn a_partition_is_read_to_its_end_and_no_further() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     let topic = topic(&cluster, "read", 1, &[]);
     assert_eq!((read(&cluster, &topic, Start::Beginning), last(&cluster, &topic)), (vec![], None));
@@ -136,7 +137,7 @@ fn a_partition_is_read_to_its_end_and_no_further() {
 
 #[test]
 fn a_transaction_that_hangs_is_waited_for_then_named() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     let topic = topic(&cluster, "hangs", 1, &[]);
     let (done, hanging) = (foreign(broker, Some(&unique("done"))), foreign(broker, Some(&unique("hanging"))));

@@ -12,7 +12,7 @@ use streamfold_testkit::KafkaBroker;
 
 #[test]
 fn all_go_on_after_the_broker_was_killed() {
-    let Some(mut broker) = KafkaBroker::start() else { return };
+    let mut broker = KafkaBroker::start();
     let pipeline = Pipeline::new(&broker, 1);
     let output = pipeline.topics.outputs[0].clone();
     let mut membership = pipeline.join(&broker);

@@ -28,7 +28,7 @@ fn config(secure: &Secure, mechanism: &str, password: &str) -> ClientConfig {
 
 fn allow(broker: &KafkaBroker, arguments: &[&str]) {
     let common = ["--add", "--allow-principal", "User:worker"];
-    broker.acls(&[&common, arguments].concat());
+    broker.acls(&[&common, arguments].concat()).unwrap();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The source against a real broker: records as they were written, and ends where they are.
+//! The source against a broker: records as they were written, and ends where they are.
 
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's")]
 
@@ -14,7 +14,7 @@ use streamfold_testkit::{broker, unique};
 
 #[test]
 fn records_come_as_they_were_written() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = topic(&cluster(broker), "plain", 1, &[]);
     let producer = foreign(broker, None);
     let headers = OwnedHeaders::new()
@@ -49,7 +49,7 @@ fn records_come_as_they_were_written() {
 
 #[test]
 fn the_end_lies_behind_markers_and_aborted_records() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     let topic = topic(&cluster, "marked", 1, &[]);
     let producer = foreign(broker, Some(&unique("writer")));
@@ -73,7 +73,7 @@ fn the_end_lies_behind_markers_and_aborted_records() {
 
 #[test]
 fn the_end_lies_behind_compacted_records() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     let settings = [
         ("cleanup.policy", "compact"),
@@ -112,7 +112,7 @@ fn the_end_lies_behind_compacted_records() {
 
 #[test]
 fn an_open_transaction_holds_the_end_back() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     let topic = topic(&cluster, "held", 1, &[]);
     let before = foreign(broker, Some(&unique("done")));
@@ -146,7 +146,7 @@ fn an_open_transaction_holds_the_end_back() {
 
 #[test]
 fn a_position_that_is_gone_or_not_yet_there_is_told_with_the_first_that_is() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let cluster = cluster(broker);
     let topic = topic(&cluster, "cut", 2, &[]);
     let producer = foreign(broker, None);
@@ -171,7 +171,7 @@ fn a_position_that_is_gone_or_not_yet_there_is_told_with_the_first_that_is() {
 
 #[test]
 fn a_paused_partition_keeps_quiet_and_loses_nothing() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = topic(&cluster(broker), "paused", 2, &[]);
     let producer = foreign(broker, None);
     let mut source = source(broker, &topic);
@@ -193,7 +193,7 @@ fn a_paused_partition_keeps_quiet_and_loses_nothing() {
 
 #[test]
 fn a_topic_that_is_not_there_is_fatal_and_names_it() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let mut source = source(broker, "no-such-topic");
     source.assign(&[(at(0), 0)]).unwrap();
     let begun = Instant::now();
@@ -208,7 +208,7 @@ fn a_topic_that_is_not_there_is_fatal_and_names_it() {
 
 #[test]
 fn a_small_queue_bounds_what_is_read_ahead_and_delivers_all() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let topic = topic(&cluster(broker), "many", 1, &[]);
     let producer = foreign(broker, None);
     let value = "x".repeat(10_000);

@@ -1,27 +1,28 @@
 //! A broker for tests: started, killed, restarted.
 
 use crate::client::Client;
-use crate::jars::{jars, java, last_lines, set};
-use crate::process::Guarded;
-use crate::tls;
+use crate::embedded::Embedded;
+use crate::jars::{jars, java, set};
+use crate::kafka::{self, Node, TOOL_OPTIONS};
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-const START_TIMEOUT: Duration = Duration::from_secs(120);
-const TOOL_OPTIONS: [&str; 3] = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-const BROKER_OPTIONS: [&str; 4] = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
-
-/// A single-node Kafka; it ends with the test process.
+/// A broker, real or embedded; it ends with the test process.
 pub struct KafkaBroker {
     bootstrap: String,
-    /// `None` for one that was given by its address.
-    node: Option<Node>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Given by its address.
+    Given,
+    /// An Apache Kafka, in a process of its own.
+    Real(Node),
+    /// The embedded one, in this process.
+    Embedded(Box<Embedded>),
 }
 
 /// How to reach the SASL_SSL listener of a broker that [`KafkaBroker::start_secure`] has started.
@@ -37,22 +38,25 @@ pub struct Secure {
     pub password: &'static str,
 }
 
-/// A broker of our own: its files, and its process while it runs.
-struct Node {
-    folder: PathBuf,
-    jars: &'static Path,
-    process: Option<Guarded>,
+/// The broker that all tests of this binary share.
+pub fn broker() -> &'static KafkaBroker {
+    static SHARED: OnceLock<KafkaBroker> = OnceLock::new();
+    SHARED.get_or_init(|| match set("STREAMFOLD_TEST_BOOTSTRAP") {
+        Some(bootstrap) => KafkaBroker { bootstrap, kind: Kind::Given },
+        None => KafkaBroker::start(),
+    })
 }
 
-/// The broker that all tests of this binary share; `None`, and a printed reason, where none can be had.
-pub fn broker() -> Option<&'static KafkaBroker> {
-    static SHARED: OnceLock<Option<KafkaBroker>> = OnceLock::new();
-    SHARED
-        .get_or_init(|| match set("STREAMFOLD_TEST_BOOTSTRAP") {
-            Some(bootstrap) => Some(KafkaBroker { bootstrap, node: None }),
-            None => KafkaBroker::start(),
-        })
-        .as_ref()
+/// That one and, if it is no embedded one, an embedded one beside it, with their names: for tests of what both have to do.
+pub fn both() -> Vec<(&'static str, &'static KafkaBroker)> {
+    static EMBEDDED: OnceLock<KafkaBroker> = OnceLock::new();
+    match broker() {
+        embedded @ KafkaBroker { kind: Kind::Embedded(_), .. } => vec![("embedded broker", embedded)],
+        real => {
+            let embedded = EMBEDDED.get_or_init(|| KafkaBroker::embedded(""));
+            vec![("Apache Kafka", real), ("embedded broker", embedded)]
+        }
+    }
 }
 
 /// A name that nobody else uses, with `name` in it.
@@ -63,32 +67,40 @@ pub fn unique(name: &str) -> String {
 }
 
 impl KafkaBroker {
-    /// A broker of one's own, to be killed and restarted; `None`, and a printed reason, where none can be had.
-    pub fn start() -> Option<KafkaBroker> {
+    /// A broker of one's own, to be killed and restarted.
+    pub fn start() -> KafkaBroker {
         Self::start_with("")
     }
 
     /// The same with more lines for `server.properties`.
-    pub fn start_with(properties: &str) -> Option<KafkaBroker> {
-        let jars = available()?;
-        Some(launch(jars, |_, _| properties.to_string(), &[]).unwrap_or_else(|error| panic!("{error}")).0)
+    pub fn start_with(properties: &str) -> KafkaBroker {
+        match wanted() {
+            Some(jars) => {
+                let launched = kafka::launch(jars, |_, _| properties.to_string(), &[]);
+                Self::real(launched.unwrap_or_else(|error| panic!("{error}")).0)
+            }
+            None => Self::embedded(properties),
+        }
     }
 
     /// A broker with a SASL_SSL listener (SCRAM-SHA-512 and PLAIN) and ACLs; on its plain listener everyone may do
-    /// everything, so that tests can prepare.
+    /// everything, so that tests can prepare. `None`, and a printed reason, where the embedded broker is used.
     pub fn start_secure() -> Option<(KafkaBroker, Secure)> {
-        let jars = available()?;
-        let scram = ["--add-scram", "SCRAM-SHA-512=[name=worker,password=worker-secret]"];
-        let (broker, port) =
-            launch(jars, secure_properties, &scram).unwrap_or_else(|error| panic!("{error}"));
-        let folder = broker.node.as_ref().map(|node| node.folder.clone()).unwrap_or_default();
-        let secure = Secure {
-            bootstrap: format!("127.0.0.1:{port}"),
-            ca_file: folder.join("tls/ca.pem"),
-            user: "worker",
-            password: "worker-secret",
+        let Some(jars) = wanted() else {
+            println!("SKIPPED: the embedded broker has neither TLS nor users nor ACLs");
+            return None;
         };
-        Some((broker, secure))
+        let (node, secure) = kafka::launch_secure(jars).unwrap_or_else(|error| panic!("{error}"));
+        Some((Self::real(node), secure))
+    }
+
+    fn embedded(properties: &str) -> KafkaBroker {
+        let embedded = Embedded::start(properties);
+        KafkaBroker { bootstrap: embedded.address(), kind: Kind::Embedded(Box::new(embedded)) }
+    }
+
+    fn real(node: Node) -> KafkaBroker {
+        KafkaBroker { bootstrap: node.bootstrap(), kind: Kind::Real(node) }
     }
 
     /// `host:port` of the plain listener.
@@ -101,7 +113,8 @@ impl KafkaBroker {
         Client::new(&self.bootstrap)
     }
 
-    /// SIGKILL: what a crash looks like.
+    /// SIGKILL: what a crash looks like. The embedded broker, which is in this process, is stopped instead: the tests of
+    /// its crate kill it.
     pub fn kill9(&mut self) {
         self.end("KILL");
     }
@@ -113,240 +126,76 @@ impl KafkaBroker {
 
     /// Starts again on the same data and the same ports.
     pub fn restart(&mut self) {
-        let node = self.node.as_mut().unwrap_or_else(|| panic!("the broker was given by its address"));
-        assert!(node.process.is_none(), "the broker runs already");
-        node.run().unwrap_or_else(|error| panic!("{error}"));
+        match &mut self.kind {
+            Kind::Given => panic!("the broker was given by its address"),
+            Kind::Embedded(embedded) => embedded.restart(),
+            Kind::Real(node) => node.run().unwrap_or_else(|error| panic!("{error}")),
+        }
     }
 
-    /// Runs a class of Kafka's command line tools (`--bootstrap-server` comes before `args`) and gives its output.
-    pub fn tool(&self, class: &str, args: &[&str]) -> String {
+    /// Runs a class of Kafka's command line tools (`--bootstrap-server` comes before `args`) and gives its output. `None`,
+    /// and a printed reason, where there is no Java and none is demanded.
+    pub fn tool(&self, class: &str, args: &[&str]) -> Option<String> {
         let arguments: Vec<&str> =
             ["--bootstrap-server", &self.bootstrap].into_iter().chain(args.iter().copied()).collect();
-        self.java(class, &arguments)
+        run_java(class, &arguments)
     }
 
     /// `kafka-topics.sh`.
-    pub fn topics(&self, args: &[&str]) -> String {
+    pub fn topics(&self, args: &[&str]) -> Option<String> {
         self.tool("org.apache.kafka.tools.TopicCommand", args)
     }
 
     /// `kafka-consumer-groups.sh`.
-    pub fn consumer_groups(&self, args: &[&str]) -> String {
+    pub fn consumer_groups(&self, args: &[&str]) -> Option<String> {
         self.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", args)
     }
 
     /// `kafka-acls.sh`.
-    pub fn acls(&self, args: &[&str]) -> String {
+    pub fn acls(&self, args: &[&str]) -> Option<String> {
         self.tool("org.apache.kafka.tools.AclCommand", args)
     }
 
-    /// `kafka-console-consumer.sh`.
-    pub fn console_consumer(&self, args: &[&str]) -> String {
-        self.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", args)
-    }
-
-    /// `kafka-dump-log.sh` on the first segment of a partition.
-    pub fn dump_log(&self, topic: &str, partition: i32) -> String {
-        let node = self.node.as_ref().unwrap_or_else(|| panic!("the broker was given by its address"));
-        let file = node.folder.join(format!("data/{topic}-{partition}/00000000000000000000.log"));
-        self.java("kafka.tools.DumpLogSegments", &["--files", &file.to_string_lossy()])
-    }
-
-    fn java(&self, class: &str, args: &[&str]) -> String {
-        let jars = jars().unwrap_or_else(|error| panic!("{class}: {error}"));
-        let log4j = std::env::temp_dir().join(unique("log4j2.properties"));
-        fs::write(&log4j, include_str!("../log4j2.properties"))
-            .unwrap_or_else(|error| panic!("{}: {error}", log4j.display()));
-        let result = run(java(jars, &log4j, &TOOL_OPTIONS).arg(class).args(args));
-        // Left over, it would be clutter and nothing worse.
-        fs::remove_file(&log4j).ok();
-        result.unwrap_or_else(|error| panic!("{class} {args:?}: {error}"))
-    }
-
     fn end(&mut self, signal: &str) {
-        let node = self.node.as_mut().unwrap_or_else(|| panic!("the broker was given by its address"));
-        let process = node.process.take().unwrap_or_else(|| panic!("the broker does not run"));
-        process.end(signal).unwrap_or_else(|error| panic!("kill -{signal}: {error}"));
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            // The guard kills it in any case.
-            process.end("KILL").ok();
-        }
-        fs::remove_dir_all(&self.folder).ok();
-    }
-}
-
-impl Node {
-    /// Starts the process and waits until it serves.
-    fn run(&mut self) -> Result<(), String> {
-        let log = self.folder.join("server.log");
-        let told = fs::read_to_string(&log).map_or(0, |text| text.len());
-        let mut command = java(self.jars, &self.folder.join("log4j2.properties"), &BROKER_OPTIONS);
-        command
-            .arg(format!("-Dkafka.logs.dir={}", self.folder.join("logs").display()))
-            .args(["kafka.Kafka".into(), self.folder.join("server.properties")]);
-        let process =
-            Guarded::spawn(&command, &self.folder, &log).map_err(|error| format!("java: {error}"))?;
-        let begun = Instant::now();
-        loop {
-            let text = fs::read_to_string(&log).unwrap_or_default();
-            let text = text.get(told..).unwrap_or_default();
-            if text.contains("Kafka Server started") {
-                self.process = Some(process);
-                return Ok(());
-            }
-            if begun.elapsed() > START_TIMEOUT || text.contains("Exiting Kafka due to") {
-                process.end("KILL").ok();
-                return Err(format!("Kafka did not start:\n{}", last_lines(text, 20)));
-            }
-            sleep(Duration::from_millis(100));
+        match &mut self.kind {
+            Kind::Given => panic!("the broker was given by its address"),
+            Kind::Embedded(embedded) => embedded.end(),
+            Kind::Real(node) => node.end(signal),
         }
     }
 }
 
-/// The jars, or `None` with a printed reason; a failure where a broker is demanded.
-fn available() -> Option<&'static Path> {
+/// The jars of a real Kafka, or `None` for the embedded broker: as `STREAMFOLD_TEST_BROKER` says, else the real one where it
+/// can be had.
+fn wanted() -> Option<&'static Path> {
+    match set("STREAMFOLD_TEST_BROKER").as_deref() {
+        Some("embedded") => None,
+        None | Some("kafka") => kafkas_jars("the tests run on the embedded broker only"),
+        Some(other) => panic!("STREAMFOLD_TEST_BROKER is {other:?}, neither \"kafka\" nor \"embedded\""),
+    }
+}
+
+/// Kafka's jars; where they cannot be had that is a failure if they are demanded, else it is said, and what happens instead.
+fn kafkas_jars(instead: &str) -> Option<&'static Path> {
     match jars() {
         Ok(jars) => Some(jars),
-        Err(reason) if set("CI").or_else(|| set("STREAMFOLD_REQUIRE_KAFKA")).is_some() => {
-            panic!("this test needs a real Kafka: {reason}")
+        Err(reason) if set("CI").is_some() || set("STREAMFOLD_TEST_BROKER").as_deref() == Some("kafka") => {
+            panic!("Apache Kafka is demanded: {reason}")
         }
         Err(reason) => {
-            println!("SKIPPED, needs a real Kafka: {reason}");
+            println!("no Apache Kafka, {instead}: {reason}");
             None
         }
     }
 }
 
-/// Formats and starts a node on free ports; `more` gives lines of `server.properties` for its folder and its third port.
-fn launch(
-    jars: &'static Path,
-    more: impl Fn(&Path, u16) -> String,
-    format_arguments: &[&str],
-) -> Result<(KafkaBroker, u16), String> {
-    let mut failure = String::new();
-    // A port found free can be taken by somebody else before the broker binds it.
-    for _ in 0..3 {
-        let [plain, controller, third] = free_ports()?;
-        let folder = std::env::temp_dir().join(unique("streamfold-kafka"));
-        let mut node = Node { folder: folder.clone(), jars, process: None };
-        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let properties = properties(&folder, plain, controller, &more(&folder, third));
-        for (name, text) in [
-            ("server.properties", properties.as_str()),
-            ("log4j2.properties", include_str!("../log4j2.properties")),
-        ] {
-            fs::write(folder.join(name), text).map_err(|error| format!("{}: {error}", folder.display()))?;
-        }
-        format(&node, format_arguments)?;
-        match node.run() {
-            Ok(()) => {
-                return Ok((
-                    KafkaBroker { bootstrap: format!("127.0.0.1:{plain}"), node: Some(node) },
-                    third,
-                ));
-            }
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-fn format(node: &Node, arguments: &[&str]) -> Result<(), String> {
-    let properties = node.folder.join("server.properties");
-    let mut command = java(node.jars, &node.folder.join("log4j2.properties"), &TOOL_OPTIONS);
-    command
-        .args(["kafka.tools.StorageTool", "format", "--standalone", "-t", &cluster_id(), "-c"])
-        .arg(properties);
-    run(command.args(arguments)).map(|_| ())
-}
-
-/// 16 bytes in base64, different for each cluster.
-fn cluster_id() -> String {
-    let digits: String = unique("").chars().filter(char::is_ascii_alphanumeric).collect();
-    format!("{:0>21}A", &digits[digits.len().saturating_sub(21)..])
-}
-
-fn free_ports() -> Result<[u16; 3], String> {
-    // All are held at once, so that they differ.
-    let listeners: Vec<TcpListener> = (0..3)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<Result<_, _>>()
-        .map_err(|error| error.to_string())?;
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr().map_err(|error| error.to_string())?.port();
-    }
-    Ok(ports)
-}
-
-/// Everything as small as it goes; clean-up, retention and the abort of timed-out transactions within a second, so
-/// that tests see them.
-fn properties(folder: &Path, plain: u16, controller: u16, more: &str) -> String {
-    let data = folder.join("data");
-    let secure = more.lines().find_map(|line| line.strip_prefix("# listener=")).unwrap_or_default();
-    format!(
-        "process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}{secure}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain}{secure}
-inter.broker.listener.name=PLAINTEXT
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
-log.dirs={data}
-num.partitions=1
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-log.cleaner.dedupe.buffer.size=4194304
-log.cleaner.backoff.ms=500
-log.retention.check.interval.ms=1000
-{more}
-",
-        data = data.display(),
-    )
-}
-
-/// Lines for a SASL_SSL listener; the certificates are made on the way.
-fn secure_properties(folder: &Path, port: u16) -> String {
-    let folder = folder.join("tls");
-    tls::make(&folder).unwrap_or_else(|error| panic!("{error}"));
-    format!(
-        "# listener=,SASL_SSL://127.0.0.1:{port}
-sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
-listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_worker=\"worker-secret\";
-ssl.keystore.type=PEM
-ssl.keystore.location={folder}/server.pem
-ssl.truststore.type=PEM
-ssl.truststore.location={folder}/ca.pem
-ssl.client.auth=requested
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
-allow.everyone.if.no.acl.found=false
-",
-        folder = folder.display(),
-    )
-}
-
-fn run(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    match output.status.success() {
-        true => Ok(text),
-        false => Err(format!("{text}{}", last_lines(&String::from_utf8_lossy(&output.stderr), 20))),
-    }
+fn run_java(class: &str, args: &[&str]) -> Option<String> {
+    let jars = kafkas_jars("its command line tools are not tried")?;
+    let log4j = std::env::temp_dir().join(unique("log4j2.properties"));
+    fs::write(&log4j, include_str!("../log4j2.properties"))
+        .unwrap_or_else(|error| panic!("{}: {error}", log4j.display()));
+    let result = kafka::run(java(jars, &log4j, &TOOL_OPTIONS).arg(class).args(args));
+    // Left over, it would be clutter and nothing worse.
+    fs::remove_file(&log4j).ok();
+    Some(result.unwrap_or_else(|error| panic!("{class} {args:?}: {error}")))
 }

@@ -7,7 +7,7 @@
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -91,6 +91,23 @@ impl Client {
         for result in made {
             result.expect("the topic is made");
         }
+    }
+
+    /// Deletes a topic.
+    pub fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().expect("an admin client");
+        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+        for result in block_on(admin.delete_topics(&[name], &options)).expect("delete_topics") {
+            result.expect("the topic is deleted");
+        }
+    }
+
+    /// Sets the committed offset of a group without members.
+    pub fn commit_offset(&self, group: &str, topic: &str, partition: i32, offset: i64) {
+        let consumer: BaseConsumer = self.config().set("group.id", group).create().expect("a consumer");
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset");
+        consumer.commit(&offsets, CommitMode::Sync).expect("the offset is committed");
     }
 
     /// A producer; `transactional_id` makes it a transactional one, initialised.
@@ -186,7 +203,7 @@ impl Client {
 }
 
 /// Waits for a future that another thread (the client's) completes.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: std::sync::Arc<Self>) {

@@ -90,8 +90,7 @@ fn whole_way(options: &Options) -> anyhow::Result<Option<f64>> {
     let (bootstrap, _broker) = match &options.bootstrap_servers {
         Some(address) => (address.clone(), None),
         None => {
-            let broker = KafkaBroker::start_with("auto.create.topics.enable=true")
-                .context("no Kafka could be started")?;
+            let broker = KafkaBroker::start_with("auto.create.topics.enable=true");
             (broker.bootstrap().to_owned(), Some(broker))
         }
     };

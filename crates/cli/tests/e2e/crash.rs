@@ -41,7 +41,7 @@ fn end_again_and_again(pipeline: &Pipeline, end: impl Fn(Running)) {
 
 #[test]
 fn sigterm_and_restart_change_no_byte() {
-    let Some(pipeline) = Pipeline::new("sigterm", 1, 1) else { return };
+    let pipeline = Pipeline::new("sigterm", 1, 1);
     end_again_and_again(&pipeline, |running| {
         let ran = running.terminate();
         assert_eq!(ran.code, Some(0), "{}", ran.error);
@@ -50,13 +50,13 @@ fn sigterm_and_restart_change_no_byte() {
 
 #[test]
 fn kill_and_restart_change_no_byte() {
-    let Some(pipeline) = Pipeline::new("kill9", 1, 1) else { return };
+    let pipeline = Pipeline::new("kill9", 1, 1);
     end_again_and_again(&pipeline, Running::kill9);
 }
 
 #[test]
 fn at_least_once_loses_no_answer_and_the_model_is_the_same() {
-    let Some(pipeline) = Pipeline::new("at-least-once", 1, 1) else { return };
+    let pipeline = Pipeline::new("at-least-once", 1, 1);
     pipeline.edit("lanes = 1", "lanes = 1\ndelivery = \"at_least_once\"");
     for round in 0..4 {
         let running = pipeline.start(&[]);
@@ -84,7 +84,7 @@ fn at_least_once_loses_no_answer_and_the_model_is_the_same() {
 
 #[test]
 fn lanes_move_to_the_process_that_is_left() {
-    let Some(pipeline) = Pipeline::new("move", 4, 2) else { return };
+    let pipeline = Pipeline::new("move", 4, 2);
     let (first, second) = (pipeline.start(&[]), pipeline.start(&[]));
     pipeline.produce(0..2_000, 4);
     pipeline.wait_folded(2_000);

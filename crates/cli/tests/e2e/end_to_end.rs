@@ -7,7 +7,7 @@ use std::net::TcpStream;
 
 #[test]
 fn every_event_is_predicted_once_and_the_model_is_good() {
-    let Some(pipeline) = Pipeline::new("e2e", 4, 2) else { return };
+    let pipeline = Pipeline::new("e2e", 4, 2);
     pipeline.produce(0..5_000, 4);
     let ran = pipeline.run_to_end();
     assert!(ran.error.contains("generation 1 begins"), "{}", ran.error);
@@ -40,7 +40,7 @@ fn every_event_is_predicted_once_and_the_model_is_good() {
 
 #[test]
 fn a_backtest_gives_the_bytes_of_the_run_whatever_the_batches() {
-    let Some(pipeline) = Pipeline::new("backtest", 1, 1) else { return };
+    let pipeline = Pipeline::new("backtest", 1, 1);
     pipeline.produce(0..3_000, 1);
     pipeline.run_to_end();
     let lines: Vec<String> = pipeline.predictions().iter().map(|prediction| prediction.text()).collect();
@@ -75,7 +75,7 @@ fn get(port: u16, path: &str) -> Option<String> {
 
 #[test]
 fn metrics_are_served() {
-    let Some(pipeline) = Pipeline::new("metrics", 2, 1) else { return };
+    let pipeline = Pipeline::new("metrics", 2, 1);
     pipeline.produce(0..2_000, 2);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let running = pipeline.start(&["--metrics-listen", &format!("127.0.0.1:{port}")]);

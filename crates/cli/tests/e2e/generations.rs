@@ -7,7 +7,7 @@ const MEANING: (&str, &str) =
 
 #[test]
 fn a_change_of_speed_is_accepted_and_a_change_of_meaning_is_not() {
-    let Some(pipeline) = Pipeline::new("changed", 1, 1) else { return };
+    let pipeline = Pipeline::new("changed", 1, 1);
     pipeline.produce(0..200, 1);
     pipeline.run_to_end();
     pipeline.edit("commit_interval = \"50ms\"", "commit_interval = \"70ms\"");
@@ -38,7 +38,7 @@ fn a_change_of_speed_is_accepted_and_a_change_of_meaning_is_not() {
 
 #[test]
 fn a_new_generation_takes_over_what_fits() {
-    let Some(pipeline) = Pipeline::new("inherit", 1, 1) else { return };
+    let pipeline = Pipeline::new("inherit", 1, 1);
     pipeline.produce(0..300, 1);
     pipeline.run_to_end();
     let old = pipeline.state();
@@ -72,7 +72,7 @@ fn a_new_generation_takes_over_what_fits() {
 
 #[test]
 fn a_generation_that_did_not_end_in_order_is_not_taken_over() {
-    let Some(pipeline) = Pipeline::new("inherit-killed", 1, 1) else { return };
+    let pipeline = Pipeline::new("inherit-killed", 1, 1);
     pipeline.edit("checkpoint_interval = \"500ms\"", "checkpoint_interval = \"1h\"");
     let running = pipeline.start(&[]);
     // The first commit brings a checkpoint.
@@ -98,7 +98,7 @@ fn a_generation_that_did_not_end_in_order_is_not_taken_over() {
 
 #[test]
 fn a_candidate_runs_beside_the_live_generation_until_it_is_promoted() {
-    let Some(pipeline) = Pipeline::new("candidate", 2, 1) else { return };
+    let pipeline = Pipeline::new("candidate", 2, 1);
     pipeline.produce(0..200, 2);
     pipeline.run_to_end();
     let text = std::fs::read_to_string(pipeline.file()).unwrap();
@@ -146,7 +146,7 @@ fn a_candidate_runs_beside_the_live_generation_until_it_is_promoted() {
 
 #[test]
 fn a_reset_begins_anew_with_the_same_meaning() {
-    let Some(pipeline) = Pipeline::new("reset", 1, 1) else { return };
+    let pipeline = Pipeline::new("reset", 1, 1);
     pipeline.produce(0..100, 1);
     pipeline.run_to_end();
     let first = pipeline.state();
@@ -167,7 +167,7 @@ fn a_reset_begins_anew_with_the_same_meaning() {
 
 #[test]
 fn state_is_shown_for_people() {
-    let Some(pipeline) = Pipeline::new("shown", 1, 1) else { return };
+    let pipeline = Pipeline::new("shown", 1, 1);
     assert!(pipeline.output(&["state"], &[]).text.contains("has not run yet"));
     pipeline.produce(0..100, 1);
     pipeline.run_to_end();

@@ -14,13 +14,13 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(name: &str) -> Option<Stage> {
-        let broker = broker()?;
+    fn new(name: &str) -> Stage {
+        let broker = broker();
         let topic = unique(name);
         let folder = std::env::temp_dir().join(&topic);
         std::fs::create_dir_all(&folder).unwrap();
         Client::new(broker.bootstrap()).create_topic(&topic, 2, &[]);
-        Some(Stage { broker, topic, folder })
+        Stage { broker, topic, folder }
     }
 
     fn client(&self) -> Client {
@@ -87,7 +87,7 @@ fn json(names: &[String], row: &[String]) -> String {
 
 #[test]
 fn a_topic_of_flights_becomes_a_pipeline_that_beats_the_baselines() {
-    let Some(stage) = Stage::new("init-flights") else { return };
+    let stage = Stage::new("init-flights");
     let rows = flights();
     let values = rows[1..]
         .iter()
@@ -129,7 +129,7 @@ fn a_topic_of_flights_becomes_a_pipeline_that_beats_the_baselines() {
 
 #[test]
 fn labels_on_a_topic_of_their_own_are_joined() {
-    let Some(stage) = Stage::new("init-joined") else { return };
+    let stage = Stage::new("init-joined");
     let rows = flights();
     let labels = format!("{}-landings", stage.topic);
     stage.client().create_topic(&labels, 1, &[]);
@@ -161,7 +161,7 @@ fn labels_on_a_topic_of_their_own_are_joined() {
 
 #[test]
 fn lines_of_csv_and_classes_are_found() {
-    let Some(stage) = Stage::new("init-csv") else { return };
+    let stage = Stage::new("init-csv");
     let rows = flights();
     let header = Message::value(format!("{};late", rows[0][..8].join(";"))).in_partition(0);
     let lines = rows[1..].iter().map(|row| {
@@ -190,13 +190,13 @@ fn lines_of_csv_and_classes_are_found() {
 
 #[test]
 fn what_cannot_be_looked_at_is_said() {
-    let Some(stage) = Stage::new("init-empty") else { return };
+    let stage = Stage::new("init-empty");
     let ran = stage.init(&[]);
     assert!(ran.code == Some(5) && ran.error.contains("nothing to look at"), "{}", ran.error);
     let ran = streamfold(&["init", "--topic", "nowhere", "--bootstrap-servers", stage.broker.bootstrap()]);
     assert!(ran.code == Some(5) && ran.error.contains("nowhere"), "{}", ran.error);
     // The topics that there are come along; on a broker of its own they are few enough to be all named.
-    let Some(own) = KafkaBroker::start() else { return };
+    let own = KafkaBroker::start();
     Client::new(own.bootstrap()).create_topic("somewhere", 1, &[]);
     let ran = streamfold(&["init", "--topic", "nowhere", "--bootstrap-servers", own.bootstrap()]);
     assert!(ran.code == Some(5) && ran.error.contains("somewhere"), "{}", ran.error);

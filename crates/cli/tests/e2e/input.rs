@@ -5,7 +5,7 @@ use streamfold_testkit::Message;
 
 #[test]
 fn fields_that_are_not_read_are_kept_where_asked_for() {
-    let Some(pipeline) = Pipeline::new("rest", 1, 1) else { return };
+    let pipeline = Pipeline::new("rest", 1, 1);
     pipeline.edit("[output]", "[output]\ninclude = [\"_rest\"]");
     let value = r#"{"x":1,"note":"é","z":2,"n":[1, {"a":null}],"y":3}"#;
     pipeline.client.produce(&pipeline.input, [Message::value(value)]);
@@ -17,7 +17,7 @@ fn fields_that_are_not_read_are_kept_where_asked_for() {
 
 #[test]
 fn bad_records_go_to_the_dead_letter_topic_with_their_bytes() {
-    let Some(pipeline) = Pipeline::new("bad", 1, 1) else { return };
+    let pipeline = Pipeline::new("bad", 1, 1);
     // Room for a large record that is bad too.
     let name = format!("{}-large", pipeline.input);
     pipeline.client.create_topic(&name, 1, &[("max.message.bytes", "10000000")]);
@@ -63,7 +63,7 @@ fn bad_records_go_to_the_dead_letter_topic_with_their_bytes() {
 
 #[test]
 fn odd_times_labels_and_features() {
-    let Some(pipeline) = Pipeline::new("odd", 1, 1) else { return };
+    let pipeline = Pipeline::new("odd", 1, 1);
     pipeline.edit(
         "[features]\nnumeric = [\"x\", \"z\"]",
         "time = \"at\"\n[features]\nnumeric = [\"x\", \"never\"]",
@@ -100,7 +100,7 @@ fn odd_times_labels_and_features() {
 
 #[test]
 fn too_many_bad_records_stop_the_pipeline() {
-    let Some(pipeline) = Pipeline::new("flood", 1, 1) else { return };
+    let pipeline = Pipeline::new("flood", 1, 1);
     pipeline.edit("[timing]", "[dead_letters]\nfraction_max = 0.5\nwindow_records = 20\n[timing]");
     pipeline.client.produce(&pipeline.input, (0..30).map(|_| Message::value("no json")));
     let ran = pipeline.output(&["run"], &["--until-end"]);
@@ -110,7 +110,7 @@ fn too_many_bad_records_stop_the_pipeline() {
 
 #[test]
 fn history_with_its_own_timestamps_keeps_its_predictions() {
-    let Some(pipeline) = Pipeline::new("history", 1, 1) else { return };
+    let pipeline = Pipeline::new("history", 1, 1);
     let name = format!("{}-2013", pipeline.input);
     pipeline.client.create_topic(&name, 1, &[("retention.ms", "-1")]);
     pipeline.edit(&pipeline.input, &name);

@@ -1,6 +1,4 @@
-//! The binary as a user runs it, against a real Apache Kafka.
-//!
-//! Where no broker can be had the tests say so and pass, except in CI, where they fail.
+//! The binary as a user runs it, against a real Apache Kafka or the embedded broker.
 
 #![expect(clippy::unwrap_used, reason = "a test whose preparation fails has failed")]
 

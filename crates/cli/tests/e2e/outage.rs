@@ -6,7 +6,7 @@ use streamfold_testkit::KafkaBroker;
 
 #[test]
 fn a_broker_that_dies_is_waited_for() {
-    let Some(mut broker) = KafkaBroker::start() else { return };
+    let mut broker = KafkaBroker::start();
     let pipeline = Pipeline::on(&broker, "outage", 1, 1);
     let mut running = pipeline.start(&[]);
     pipeline.produce(0..1_000, 1);
@@ -24,7 +24,7 @@ fn a_broker_that_dies_is_waited_for() {
 
 #[test]
 fn what_cannot_be_drained_in_time_has_its_own_exit_code() {
-    let Some(mut broker) = KafkaBroker::start() else { return };
+    let mut broker = KafkaBroker::start();
     let pipeline = Pipeline::on(&broker, "timeout", 1, 1);
     pipeline.edit("[timing]", "[timing]\nshutdown_timeout = \"3s\"");
     // Commits so seldom that something is left to commit.

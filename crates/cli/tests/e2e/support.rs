@@ -15,9 +15,9 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// With a topic of so many partitions. `None`: no broker can be had.
-    pub fn new(name: &str, partitions: i32, lanes: u32) -> Option<Pipeline> {
-        Some(Pipeline::on(broker()?, name, partitions, lanes))
+    /// With a topic of so many partitions.
+    pub fn new(name: &str, partitions: i32, lanes: u32) -> Pipeline {
+        Pipeline::on(broker(), name, partitions, lanes)
     }
 
     /// The same on this broker.
