@@ -1,6 +1,7 @@
 //! A client that says exactly what it is told to: one request, one answer.
 
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
@@ -206,7 +207,12 @@ impl Client {
         let request = InitProducerIdRequest::default()
             .with_transactional_id(transactional_id.map(|id| TransactionalId(text(id))))
             .with_transaction_timeout_ms(timeout_ms);
-        let response = self.call(3, &request);
+        let mut response = self.call(3, &request);
+        // Apache Kafka needs a moment after its start.
+        while response.error_code == ResponseError::CoordinatorLoadInProgress.code() {
+            std::thread::sleep(Duration::from_millis(100));
+            response = self.call(3, &request);
+        }
         assert_eq!(response.error_code, 0);
         let (id, epoch) = (response.producer_id.0, response.producer_epoch);
         Producer { id, epoch, transactional: transactional_id.is_some() }
