@@ -19,6 +19,7 @@ mod stream;
 mod subject;
 
 use crate::features::Schema;
+use crate::model::Task;
 use crate::params::{ParamError, ParamKind, ParamValue, Values};
 use crate::registry::{ModelEntry, TransformerEntry};
 use subject::{Subject, TransformerSubject};
@@ -54,7 +55,8 @@ struct Candidate<'a> {
     classes: usize,
     /// Builds it with the smallest bound of memory, and that bound, where it has such a parameter.
     bounded: Option<(&'a Build<'a>, usize)>,
-    /// Whether its answers have one shape whatever the order of the features (a transformer's rows do not).
+    /// Whether the order of the features means nothing: a transformer's rows have it, and of a recommender's categories the
+    /// first is the user.
     ordered: bool,
 }
 
@@ -162,7 +164,8 @@ pub fn check_model(entry: &ModelEntry, given: &[(String, ParamValue)]) -> Result
         (entry.build)(schema, values, 7).map(|model| Box::new(model) as Box<dyn Subject>)
     };
     let bounded = small.as_ref().map(|(_, bytes_max)| (&build_small as &Build<'_>, *bytes_max));
-    Ok(run(&Candidate { build: &build, classes, bounded, ordered: true }))
+    let ordered = entry.task != Task::Recommendation;
+    Ok(run(&Candidate { build: &build, classes, bounded, ordered }))
 }
 
 /// Checks a transformer with these parameters.
