@@ -57,6 +57,7 @@ pub const MODELS: &[ModelEntry] = &[
     bandit::epsilon_greedy::ENTRY,
     bandit::lin_ucb::ENTRY,
     bandit::linear_thompson_sampling::ENTRY,
+    bandit::square_cb::ENTRY,
     forecast::seasonal_naive::ENTRY,
     forecast::holt_winters::ENTRY,
     forecast::snarimax::ENTRY,

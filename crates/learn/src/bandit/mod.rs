@@ -4,6 +4,7 @@ pub mod epsilon_greedy;
 pub mod lin_ucb;
 mod linear;
 pub mod linear_thompson_sampling;
+pub mod square_cb;
 
 use crate::random::Random;
 
