@@ -80,14 +80,24 @@ fn to_json(entry: &Entry) -> Value {
         .params
         .iter()
         .map(|param| {
-            let default = match param.default_value() {
-                ParamValue::Number(value) => json!(value),
-                ParamValue::Integer(value) => json!(value),
-                ParamValue::Boolean(value) => json!(value),
-                ParamValue::Text(value) => json!(value),
-            };
+            let default = to_value(&param.default_value());
             json!({ "name": param.name, "values": param.kind.to_string(), "default": default, "doc": param.doc })
         })
         .collect();
     json!({ "name": entry.name, "kind": entry.kind, "summary": entry.summary, "doc": entry.doc, "parameters": params })
+}
+
+/// A parameter as JSON.
+pub fn to_value(value: &ParamValue) -> Value {
+    match value {
+        ParamValue::Number(value) => json!(value),
+        ParamValue::Integer(value) => json!(value),
+        ParamValue::Boolean(value) => json!(value),
+        ParamValue::Text(value) => json!(value),
+        ParamValue::List(values) => values.iter().map(to_value).collect(),
+        ParamValue::Part(part) => {
+            let parameters = part.parameters.iter().map(|(name, value)| (name.clone(), to_value(value)));
+            std::iter::once(("kind".to_owned(), json!(part.kind))).chain(parameters).collect()
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Parameters of models: declared once with range, default and documentation, checked before anything is built.
 
+use crate::compose::part::{self, DefaultPart, Part};
+use crate::model::Task;
 use std::fmt;
 
 /// What values a parameter takes.
@@ -35,6 +37,22 @@ pub enum ParamKind {
         /// Used where none is given.
         default: &'static str,
     },
+    /// The name of a categorical feature; `""` where none is named.
+    Category,
+    /// A model of this task, as a part of the model whose parameter it is.
+    Model {
+        /// What it must predict.
+        task: Task,
+        /// Used where none is given.
+        default: DefaultPart,
+    },
+    /// One or more models of this task.
+    Models {
+        /// What they must predict.
+        task: Task,
+        /// Used where none are given.
+        default: &'static [DefaultPart],
+    },
 }
 
 /// A parameter of a model or transformer.
@@ -58,11 +76,18 @@ impl Param {
             ParamKind::Integer { default, .. } => ParamValue::Integer(default),
             ParamKind::Boolean { default } => ParamValue::Boolean(default),
             ParamKind::Choice { default, .. } => ParamValue::Text(default.to_owned()),
+            ParamKind::Category => ParamValue::Text(String::new()),
+            ParamKind::Model { default, .. } => ParamValue::Part(default.part()),
+            ParamKind::Models { default, .. } => {
+                ParamValue::List(default.iter().map(|one| ParamValue::Part(one.part())).collect())
+            }
         }
     }
 
     /// The value as this parameter holds it (whole numbers become numbers where a number is asked for).
     fn accept(&self, owner: &str, given: &ParamValue) -> Result<ParamValue, ParamError> {
+        let inside =
+            |error| ParamError::Inside { owner: owner.to_owned(), name: self.name, error: Box::new(error) };
         let accepted = match (self.kind, given) {
             (ParamKind::Number { min, max, .. }, &ParamValue::Number(value)) => {
                 (min..=max).contains(&value).then_some(ParamValue::Number(value))
@@ -76,6 +101,18 @@ impl Param {
             (ParamKind::Boolean { .. }, &ParamValue::Boolean(value)) => Some(ParamValue::Boolean(value)),
             (ParamKind::Choice { of, .. }, ParamValue::Text(value)) => {
                 of.contains(&value.as_str()).then(|| ParamValue::Text(value.clone()))
+            }
+            (ParamKind::Category, ParamValue::Text(value)) => Some(ParamValue::Text(value.clone())),
+            (ParamKind::Model { task, .. }, given) => {
+                part::accept(given, task).transpose().map_err(inside)?
+            }
+            (ParamKind::Models { task, .. }, ParamValue::List(given)) if !given.is_empty() => {
+                let parts: Option<Result<Vec<_>, _>> =
+                    given.iter().map(|one| part::accept(one, task)).collect();
+                parts.transpose().map_err(inside)?.map(ParamValue::List)
+            }
+            (ParamKind::Models { task, .. }, given) => {
+                part::accept(given, task).transpose().map_err(inside)?.map(|one| ParamValue::List(vec![one]))
             }
             _ => None,
         };
@@ -96,9 +133,17 @@ impl fmt::Display for ParamKind {
             ParamKind::Integer { min, max, .. } => write!(f, "a whole number from {min} to {max}"),
             ParamKind::Boolean { .. } => f.write_str("true or false"),
             ParamKind::Choice { of, .. } => write!(f, "one of \"{}\"", of.join("\", \"")),
+            ParamKind::Category => f.write_str("the name of a categorical feature"),
+            ParamKind::Model { task, .. } => write!(f, "a model for {}, {AS_WRITTEN}", task.name()),
+            ParamKind::Models { task, .. } => {
+                write!(f, "a list of models for {}, each {AS_WRITTEN}", task.name())
+            }
         }
     }
 }
+
+/// How a model is written where it is a parameter.
+const AS_WRITTEN: &str = "by its name or as { kind = \"...\", its parameters }";
 
 /// A value as a pipeline file gives it.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +156,10 @@ pub enum ParamValue {
     Boolean(bool),
     /// A text.
     Text(String),
+    /// A model with its parameters.
+    Part(Part),
+    /// Several values.
+    List(Vec<ParamValue>),
 }
 
 impl fmt::Display for ParamValue {
@@ -120,6 +169,8 @@ impl fmt::Display for ParamValue {
             ParamValue::Integer(value) => write!(f, "{value}"),
             ParamValue::Boolean(value) => write!(f, "{value}"),
             ParamValue::Text(value) => write!(f, "\"{value}\""),
+            ParamValue::Part(part) => part.fmt(f),
+            ParamValue::List(values) => part::list(values, f),
         }
     }
 }
@@ -158,6 +209,34 @@ pub enum ParamError {
         owner: String,
         /// The parameter.
         name: &'static str,
+    },
+    /// A model that is a parameter has a fault of its own.
+    #[error("parameter `{name}` of {owner}: {error}")]
+    Inside {
+        /// The model that it is a part of.
+        owner: String,
+        /// The parameter.
+        name: &'static str,
+        /// What is wrong.
+        error: Box<ParamError>,
+    },
+    /// There is no model or transformer of this name.
+    #[error("there is no {what} `{name}`{}", did_you_mean(.likely))]
+    NoSuch {
+        /// `model` or `transformer`.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The name that was probably meant.
+        likely: Option<&'static str>,
+    },
+    /// The model predicts something else than what is needed in its place.
+    #[error("`{name}` cannot stand here: {reason}")]
+    Task {
+        /// The model.
+        name: String,
+        /// What it does, and what is needed.
+        reason: String,
     },
     /// The features are not what the model can work with.
     #[error("{owner} cannot work with these features: {reason}")]
@@ -255,6 +334,18 @@ impl Values {
         match self.get(param) {
             ParamValue::Text(value) => value,
             other => other.to_string(),
+        }
+    }
+
+    /// The model, or the models, of a parameter that holds such.
+    pub fn parts(&self, param: &Param) -> Vec<Part> {
+        let part = |value| match value {
+            ParamValue::Part(part) => Some(part),
+            _ => None,
+        };
+        match self.get(param) {
+            ParamValue::List(values) => values.into_iter().filter_map(part).collect(),
+            other => part(other).into_iter().collect(),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Every model, transformer, detector and generator by name: the one list from which pipeline files, help, reference pages and the
 //! conformance checks follow. To add one: its file, and its line here.
 
+use crate::compose::part::Part;
 use crate::drift::{DriftDetector, Input};
 use crate::features::Schema;
 use crate::model::{AnyModel, Task, Transformer};
-use crate::params::{Param, ParamError, ParamValue, Values, nearest};
+use crate::params::{Param, ParamError, ParamKind, ParamValue, Values, nearest};
 use crate::synthetic::Generator;
 use crate::{
-    anomaly, bandit, bayes, boost, cluster, drift, forecast, forest, linear, neighbors, neural, prepare,
-    recommend, synthetic, tree,
+    anomaly, bandit, bayes, boost, cluster, compose, drift, forecast, forest, linear, neighbors, neural,
+    prepare, recommend, synthetic, tree,
 };
 
 /// The models, in the order of their families.
@@ -61,6 +62,13 @@ pub const MODELS: &[ModelEntry] = &[
     forecast::seasonal_naive::ENTRY,
     forecast::holt_winters::ENTRY,
     forecast::snarimax::ENTRY,
+    compose::per_key_regressor::ENTRY,
+    compose::per_key_classifier::ENTRY,
+    compose::per_key_anomaly_detector::ENTRY,
+    compose::one_vs_rest::ENTRY,
+    compose::stacking_regressor::ENTRY,
+    compose::stacking_classifier::ENTRY,
+    compose::conformal_regressor::ENTRY,
 ];
 
 /// The transformers.
@@ -119,6 +127,8 @@ pub enum ClassesMax {
     Fixed(usize),
     /// As many as this (whole-number) parameter says.
     Param(&'static Param),
+    /// As many as every model in these parameters, and at most as many as the whole-number ones among them say.
+    Models(&'static [&'static Param]),
 }
 
 /// A model as the registry knows it.
@@ -210,6 +220,13 @@ impl ModelEntry {
             ClassesMax::None => None,
             ClassesMax::Fixed(number) => Some(number),
             ClassesMax::Param(param) => Some(values.integer(param) as usize),
+            ClassesMax::Models(params) => {
+                let of = |param: &&Param| match param.kind {
+                    ParamKind::Integer { .. } => Some(values.integer(param) as usize),
+                    _ => values.parts(param).iter().filter_map(Part::classes_max).min(),
+                };
+                params.iter().filter_map(of).min()
+            }
         }
     }
 }

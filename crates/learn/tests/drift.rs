@@ -187,6 +187,7 @@ fn settings(entry: &DetectorEntry) -> Vec<Vec<(String, ParamValue)>> {
             ParamKind::Choice { of, .. } => {
                 of.iter().map(|word| ParamValue::Text((*word).to_owned())).collect()
             }
+            ParamKind::Category | ParamKind::Model { .. } | ParamKind::Models { .. } => Vec::new(),
         };
         values.into_iter().map(|value| vec![(param.name.to_owned(), value)])
     });

@@ -125,6 +125,8 @@ fn extremes(params: &[Param]) -> Vec<(String, ParamValue)> {
             ParamKind::Choice { of, .. } => {
                 of.iter().map(|word| ParamValue::Text((*word).to_owned())).collect()
             }
+            // Keys and other models than the default ones: tests/compose.rs.
+            ParamKind::Category | ParamKind::Model { .. } | ParamKind::Models { .. } => Vec::new(),
         };
         values.into_iter().map(|value| (param.name.to_owned(), value))
     });

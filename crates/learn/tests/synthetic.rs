@@ -84,7 +84,7 @@ fn every_generator_is_seeded_and_keeps_its_schema_with_any_parameters() {
                     vec![ParamValue::Integer(min), ParamValue::Integer(max)]
                 }
                 ParamKind::Boolean { default } => vec![ParamValue::Boolean(!default)],
-                ParamKind::Choice { .. } => Vec::new(),
+                _ => Vec::new(),
             };
             settings.extend(ends.into_iter().map(|value| vec![(param.name.to_owned(), value)]));
         }

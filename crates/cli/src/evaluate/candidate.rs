@@ -6,6 +6,7 @@ use crate::exit::Failure;
 use anyhow::Result;
 use streamfold_dataset::Stream;
 use streamfold_learn::compose::build::{ENCODER, Named, build};
+use streamfold_learn::compose::part::Part as Inner;
 use streamfold_learn::features::Schema;
 use streamfold_learn::model::{AnyModel, Task};
 use streamfold_learn::params::{Param, ParamKind, ParamValue, nearest};
@@ -155,6 +156,12 @@ struct Setting {
     value: String,
 }
 
+impl Setting {
+    fn is_of(&self, owner: &str, param: &Param) -> bool {
+        param.name == self.name && self.owner.as_deref().is_none_or(|name| name == owner)
+    }
+}
+
 fn settings(arguments: &EvaluateArguments) -> Result<Vec<Setting>, Failure> {
     let settings = arguments.set.iter().map(|whole| {
         let (name, value) = whole
@@ -169,8 +176,45 @@ fn settings(arguments: &EvaluateArguments) -> Result<Vec<Setting>, Failure> {
     settings.collect()
 }
 
-/// The settings that are this owner's.
+/// The settings that are this owner's. Models in it are named by its own settings, and have settings as any model has.
 fn of(
+    owner: &str,
+    params: &'static [Param],
+    settings: &[Setting],
+    used: &mut [bool],
+) -> Result<Vec<(String, ParamValue)>, Failure> {
+    let mut parameters = scalars(owner, params, settings, used)?;
+    for param in params {
+        let (ParamKind::Model { .. } | ParamKind::Models { .. }) = param.kind else { continue };
+        let mut parts = match param.default_value() {
+            ParamValue::List(parts) => parts,
+            part => vec![part],
+        };
+        let mut given = false;
+        for (at, setting) in settings.iter().enumerate().filter(|(_, setting)| setting.is_of(owner, param)) {
+            used[at] = true;
+            given = true;
+            let named = |kind: &str| Inner { kind: kind.trim().to_owned(), ..Inner::default() };
+            parts = setting.value.split(',').map(|kind| ParamValue::Part(named(kind))).collect();
+        }
+        for part in &mut parts {
+            let ParamValue::Part(part) = part else { continue };
+            let params = registry::model(&part.kind).map_or(&[][..], |entry| entry.params);
+            let own = scalars(&part.kind, params, settings, used)?;
+            given |= !own.is_empty();
+            part.parameters.retain(|(name, _)| own.iter().all(|(other, _)| other != name));
+            part.parameters.extend(own);
+        }
+        if given {
+            let whole = if parts.len() == 1 { parts.swap_remove(0) } else { ParamValue::List(parts) };
+            parameters.push((param.name.to_owned(), whole));
+        }
+    }
+    Ok(parameters)
+}
+
+/// The settings that are this owner's and name no models.
+fn scalars(
     owner: &str,
     params: &'static [Param],
     settings: &[Setting],
@@ -178,18 +222,16 @@ fn of(
 ) -> Result<Vec<(String, ParamValue)>, Failure> {
     let mut parameters = Vec::new();
     for (setting, used) in settings.iter().zip(used) {
-        let param = params.iter().find(|param| param.name == setting.name);
-        let Some(param) = param.filter(|_| setting.owner.as_deref().is_none_or(|name| name == owner)) else {
-            continue;
-        };
-        *used = true;
+        let Some(param) = params.iter().find(|param| setting.is_of(owner, param)) else { continue };
         let text = setting.value.as_str();
         let value = match param.kind {
             ParamKind::Number { .. } => text.parse().ok().map(ParamValue::Number),
             ParamKind::Integer { .. } => text.parse().ok().map(ParamValue::Integer),
             ParamKind::Boolean { .. } => text.parse().ok().map(ParamValue::Boolean),
-            ParamKind::Choice { .. } => Some(ParamValue::Text(text.to_owned())),
+            ParamKind::Choice { .. } | ParamKind::Category => Some(ParamValue::Text(text.to_owned())),
+            ParamKind::Model { .. } | ParamKind::Models { .. } => continue,
         };
+        *used = true;
         let value = value
             .ok_or_else(|| usage(format!("--set {}: {} is {}", setting.whole, param.name, param.kind)))?;
         parameters.push((setting.name.clone(), value));

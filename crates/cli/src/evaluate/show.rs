@@ -3,13 +3,13 @@
 use super::Evaluated;
 use super::candidate::Part;
 use crate::arguments::EvaluateArguments;
+use crate::models::to_value;
 use serde_json::{Map, Value, json};
 use streamfold_dataset::Stream;
 use streamfold_learn::baseline;
 use streamfold_learn::evaluate::{Point, Report};
 use streamfold_learn::metrics::{self, Scope};
 use streamfold_learn::model::Task;
-use streamfold_learn::params::ParamValue;
 
 /// The name of the model's own metrics in a report.
 const MODEL: &str = "model";
@@ -186,15 +186,7 @@ fn evaluated(one: &Evaluated) -> Value {
 }
 
 fn part(part: &Part) -> Value {
-    let parameters = part.parameters.iter().map(|(name, value)| {
-        let value = match value {
-            ParamValue::Number(value) => json!(value),
-            ParamValue::Integer(value) => json!(value),
-            ParamValue::Boolean(value) => json!(value),
-            ParamValue::Text(value) => json!(value),
-        };
-        (name.clone(), value)
-    });
+    let parameters = part.parameters.iter().map(|(name, value)| (name.clone(), to_value(value)));
     json!({ "name": part.name, "parameters": parameters.collect::<Map<_, _>>() })
 }
 

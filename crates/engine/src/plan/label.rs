@@ -193,7 +193,7 @@ fn on_timeout(builder: &mut Builder<'_>, part: &Part, task: Option<Task>, classe
     let number = match value {
         ParamValue::Number(value) => Some(*value),
         ParamValue::Integer(value) => Some(*value as f64),
-        ParamValue::Boolean(_) | ParamValue::Text(_) => None,
+        _ => None,
     };
     match task {
         Some(Task::Regression | Task::Bandit | Task::Forecasting) => match number

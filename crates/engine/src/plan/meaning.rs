@@ -12,8 +12,9 @@ use crate::spec::setting::{Setting, Stage};
 use crate::spec::units::{format_duration, format_size, parse_time};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use streamfold_learn::compose::build::ENCODER;
 use streamfold_learn::model::Task;
-use streamfold_learn::params::{ParamError, Values};
+use streamfold_learn::params::{ParamError, ParamValue, Values};
 use streamfold_learn::registry;
 
 /// Version of what lanes do with a plan: grows when the same plan and records would give other results.
@@ -141,7 +142,41 @@ fn named(
     lines.push((format!("{path}.kind"), json!(of.name).to_string()));
     lines.push((format!("{path}.meaning_version"), version.to_string()));
     for (name, value) in values.iter().flat_map(Values::iter) {
-        lines.push((format!("{path}.{name}"), parameter_json(value).to_string()));
+        parameter(lines, &format!("{path}.{name}"), value);
+    }
+}
+
+/// A parameter; a model among them with all of its own.
+fn parameter(lines: &mut Lines, path: &str, value: &ParamValue) {
+    match value {
+        ParamValue::List(values) => {
+            for (at, value) in values.iter().enumerate() {
+                parameter(lines, &format!("{path}[{at}]"), value);
+            }
+        }
+        ParamValue::Part(part) => {
+            let of = NamedParameters { name: part.kind.clone(), parameters: part.parameters.clone() };
+            for (at, stage) in part.prepare.iter().flatten().enumerate() {
+                parameter(lines, &format!("{path}.prepare[{at}]"), &ParamValue::Part(stage.clone()));
+            }
+            if part.prepare.as_ref().is_some_and(Vec::is_empty) {
+                lines.push((format!("{path}.prepare"), json!([]).to_string()));
+            }
+            if let Some(entry) = registry::model(&part.kind) {
+                named(lines, path, &of, entry.meaning_version, entry.values(&part.parameters));
+                let encoder = registry::transformer(ENCODER).filter(|_| !entry.reads_categories);
+                if let (None, Some(encoder)) = (&part.prepare, encoder) {
+                    // Whether it is needed follows from the features, which are here as well.
+                    lines.push((
+                        format!("{path}.{ENCODER}.meaning_version"),
+                        encoder.meaning_version.to_string(),
+                    ));
+                }
+            } else if let Some(entry) = registry::transformer(&part.kind) {
+                named(lines, path, &of, entry.meaning_version, entry.values(&part.parameters));
+            }
+        }
+        scalar => lines.push((path.to_owned(), parameter_json(scalar).to_string())),
     }
 }
 

@@ -111,7 +111,11 @@ impl Owner<'_> {
             let known = self.params.iter().any(|param| param.name == entry.name);
             let value = parameter(&entry.node.value);
             if known && value.is_none() {
-                problems.add(entry.node.place, path, "must be a number, text or truth value");
+                problems.add(
+                    entry.node.place,
+                    path,
+                    "must be a number, text, truth value, or a model as a table with its kind",
+                );
                 whole = false;
                 continue;
             }

@@ -4,6 +4,8 @@ use super::keys::{Effect, Key, Kind, Presence, SECTIONS, Section};
 use super::setting::{FIELD_TYPES, parameter, words};
 use super::tree;
 use serde_json::{Map, Value, json};
+use streamfold_learn::compose::part::Part;
+use streamfold_learn::model::Task;
 use streamfold_learn::params::{Param, ParamKind, ParamValue};
 use streamfold_learn::registry::{MODELS, TRANSFORMERS};
 
@@ -153,10 +155,24 @@ fn parameter_schema(param: &Param) -> Value {
         ParamKind::Integer { min, max, .. } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         ParamKind::Boolean { .. } => json!({ "type": "boolean" }),
         ParamKind::Choice { of, .. } => json!({ "enum": of }),
+        ParamKind::Category => json!({ "type": "string" }),
+        ParamKind::Model { task, .. } => part_schema(task),
+        ParamKind::Models { task, .. } => {
+            json!({ "anyOf": [part_schema(task), { "type": "array", "items": part_schema(task), "minItems": 1 }] })
+        }
     };
     schema["description"] = json!(param.doc);
     schema["default"] = parameter_json(&param.default_value());
     schema
+}
+
+/// A model inside of another. Its parameters are told by the plan: written out here they would have no end.
+fn part_schema(task: Task) -> Value {
+    let names: Vec<_> = MODELS.iter().filter(|model| model.task == task).map(|model| model.name).collect();
+    let prepare = json!({ "type": "array" });
+    json!({ "anyOf": [{ "enum": names }, {
+        "type": "object", "properties": { "kind": { "enum": names }, "prepare": prepare }, "required": ["kind"],
+    }] })
 }
 
 pub(crate) fn parameter_json(value: &ParamValue) -> Value {
@@ -165,7 +181,21 @@ pub(crate) fn parameter_json(value: &ParamValue) -> Value {
         ParamValue::Integer(value) => json!(value),
         ParamValue::Boolean(value) => json!(value),
         ParamValue::Text(value) => json!(value),
+        ParamValue::List(values) => values.iter().map(parameter_json).collect(),
+        ParamValue::Part(part) => part_json(part),
     }
+}
+
+fn part_json(part: &Part) -> Value {
+    if part.parameters.is_empty() && part.prepare.is_none() {
+        return json!(part.kind);
+    }
+    let mut table = Map::from_iter([("kind".to_owned(), json!(part.kind))]);
+    table.extend(part.parameters.iter().map(|(name, value)| (name.clone(), parameter_json(value))));
+    table.extend(
+        part.prepare.iter().map(|stages| ("prepare".to_owned(), stages.iter().map(part_json).collect())),
+    );
+    Value::Object(table)
 }
 
 /// A default of the table as JSON.

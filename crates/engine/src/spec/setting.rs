@@ -5,6 +5,7 @@ use super::problem::{Place, Problems, did_you_mean};
 use super::tree::{self, Entry, Node, Value, join};
 use super::units;
 use streamfold_flow::schema::{FieldType, TimeNotation};
+use streamfold_learn::compose::part::Part;
 use streamfold_learn::params::{ParamValue, nearest};
 
 /// A value in the type of its key.
@@ -272,19 +273,45 @@ fn size(value: &Value) -> Option<i64> {
 fn on_timeout(value: &Value) -> Option<ParamValue> {
     match value {
         Value::Text(text) if text == "drop" => None,
+        Value::List(_) | Value::Table(_) => None,
         other => parameter(other),
     }
 }
 
-/// A scalar as a parameter.
+/// A value as a parameter: a scalar, a model as a table with its `kind`, or a list of such.
 pub fn parameter(value: &Value) -> Option<ParamValue> {
     match value {
         Value::Text(text) => Some(ParamValue::Text(text.clone())),
         Value::Integer(value) => Some(ParamValue::Integer(*value)),
         Value::Number(value) => Some(ParamValue::Number(*value)),
         Value::Boolean(value) => Some(ParamValue::Boolean(*value)),
-        Value::Time(_) | Value::List(_) | Value::Table(_) => None,
+        Value::List(nodes) => {
+            let values: Option<Vec<_>> = nodes.iter().map(|node| parameter(&node.value)).collect();
+            values.map(ParamValue::List)
+        }
+        Value::Table(entries) => part(entries).map(ParamValue::Part),
+        Value::Time(_) => None,
     }
+}
+
+/// A model or transformer inside of another model: its `kind`, its parameters, and a model's `prepare`.
+fn part(entries: &[Entry]) -> Option<Part> {
+    let mut part = Part::default();
+    for entry in entries {
+        match (entry.name.as_str(), &entry.node.value) {
+            ("kind", Value::Text(kind)) => part.kind.clone_from(kind),
+            ("prepare", Value::List(stages)) => {
+                let stage = |node: &Node| match &node.value {
+                    Value::Text(kind) => Some(Part { kind: kind.clone(), ..Part::default() }),
+                    Value::Table(entries) => self::part(entries),
+                    _ => None,
+                };
+                part.prepare = Some(stages.iter().map(stage).collect::<Option<Vec<_>>>()?);
+            }
+            (_, value) => part.parameters.push((entry.name.clone(), parameter(value)?)),
+        }
+    }
+    (!part.kind.is_empty()).then_some(part)
 }
 
 /// The path of an option of a stage.

@@ -1,8 +1,8 @@
 //! The checks themselves. Each returns what went wrong.
 
-use super::Candidate;
 use super::stream::{Event, Kind, events, schema, schema_reversed};
 use super::subject::Subject;
+use super::{Build, Candidate};
 use crate::features::Schema;
 use crate::random::Random;
 
@@ -188,10 +188,12 @@ pub(super) fn feature_order(candidate: &Candidate<'_>) -> Checked {
 pub(super) fn memory_bounded(candidate: &Candidate<'_>) -> Checked {
     /// Counters are written with as many bytes as they need.
     const COUNTERS_BYTES: usize = 64;
-    if candidate.bounded.is_some() {
-        return memory_below_its_bound(candidate);
-    }
-    let mut subject = candidate.fresh(&schema())?;
+    let build = match candidate.bounded {
+        Some((build, Some(bytes_max))) => return memory_below_its_bound(candidate, build, bytes_max),
+        Some((build, None)) => build,
+        None => candidate.build,
+    };
+    let mut subject = build(&schema()).map_err(|error| format!("cannot be built: {error}"))?;
     let mut early = 0;
     for (number, event) in candidate.events(Kind::Plain, 100_000).enumerate() {
         subject.learn(&event, 1.0);
@@ -208,8 +210,7 @@ pub(super) fn memory_bounded(candidate: &Candidate<'_>) -> Checked {
 }
 
 /// The state of a model that grows up to a bound that it is told: here the smallest.
-fn memory_below_its_bound(candidate: &Candidate<'_>) -> Checked {
-    let Some((build, bytes_max)) = candidate.bounded else { return Ok(()) };
+fn memory_below_its_bound(candidate: &Candidate<'_>, build: &Build<'_>, bytes_max: usize) -> Checked {
     let mut subject = build(&schema()).map_err(|error| format!("cannot be built: {error}"))?;
     let bytes_max = bytes_max + subject.memory_bytes();
     for (number, event) in candidate.events(Kind::Plain, 20_000).enumerate() {

@@ -18,10 +18,11 @@ mod laws;
 mod stream;
 mod subject;
 
+use crate::compose::part::Part;
 use crate::features::Schema;
 use crate::model::Task;
-use crate::params::{ParamError, ParamKind, ParamValue, Values};
-use crate::registry::{ModelEntry, TransformerEntry};
+use crate::params::{ParamError, ParamKind, ParamValue};
+use crate::registry::{self, ModelEntry, TransformerEntry};
 use subject::{Subject, TransformerSubject};
 
 /// A law and its check.
@@ -53,8 +54,8 @@ struct Candidate<'a> {
     build: &'a Build<'a>,
     /// Classes that the streams have.
     classes: usize,
-    /// Builds it with the smallest bound of memory, and that bound, where it has such a parameter.
-    bounded: Option<(&'a Build<'a>, usize)>,
+    /// Builds it with the smallest bounds of memory and of keys, and the bound of memory where it has such a parameter.
+    bounded: Option<(&'a Build<'a>, Option<usize>)>,
     /// Whether the order of the features means nothing: a transformer's rows have it, and of a recommender's categories the
     /// first is the user.
     ordered: bool,
@@ -158,12 +159,12 @@ pub fn check_model(entry: &ModelEntry, given: &[(String, ParamValue)]) -> Result
     let classes = entry.classes_max(&values).unwrap_or(3).min(3);
     let build =
         |schema: &Schema| (entry.build)(schema, &values, 7).map(|model| Box::new(model) as Box<dyn Subject>);
-    let small = smallest_memory(entry, given)?;
-    let build_small = |schema: &Schema| {
-        let values = small.as_ref().map_or(&values, |(values, _)| values);
-        (entry.build)(schema, values, 7).map(|model| Box::new(model) as Box<dyn Subject>)
+    let (smallest, bytes_max) = smallest(entry, given, classes);
+    let smallest = entry.values(&smallest)?;
+    let build_smallest = |schema: &Schema| {
+        (entry.build)(schema, &smallest, 7).map(|model| Box::new(model) as Box<dyn Subject>)
     };
-    let bounded = small.as_ref().map(|(_, bytes_max)| (&build_small as &Build<'_>, *bytes_max));
+    let bounded = Some((&build_smallest as &Build<'_>, bytes_max));
     let ordered = entry.task != Task::Recommendation;
     Ok(run(&Candidate { build: &build, classes, bounded, ordered }))
 }
@@ -181,18 +182,58 @@ pub fn check_transformer(
     Ok(run(&Candidate { build: &build, classes: 3, bounded: None, ordered: false }))
 }
 
-/// The model's parameters with `memory_bytes_max` at its lower end, and that; `None` where it has no such parameter.
-fn smallest_memory(
+/// The parameters with `memory_bytes_max` and `keys_max` at their lower ends, also those of the models that it is made of,
+/// and the bound of memory that follows; `None` where nothing has one.
+fn smallest(
     entry: &ModelEntry,
     given: &[(String, ParamValue)],
-) -> Result<Option<(Values, usize)>, ParamError> {
-    let Some(param) = entry.params.iter().find(|param| param.name == "memory_bytes_max") else {
-        return Ok(None);
+    classes: usize,
+) -> (Vec<(String, ParamValue)>, Option<usize>) {
+    let mut bytes_max = None;
+    let mut add = |bytes: usize| bytes_max = Some(bytes_max.unwrap_or(0) + bytes);
+    let smallest_part = |part: Part| match registry::model(&part.kind) {
+        None => (part, None),
+        Some(entry) => {
+            let (parameters, bytes) = smallest(entry, &part.parameters, classes);
+            (Part { parameters, ..part }, bytes)
+        }
     };
-    let ParamKind::Integer { min, .. } = param.kind else { return Ok(None) };
-    let others = given.iter().filter(|(name, _)| name != param.name).cloned();
-    let given: Vec<_> = others.chain([(param.name.to_owned(), ParamValue::Integer(min))]).collect();
-    Ok(Some((entry.values(&given)?, min as usize)))
+    let mut parameters = Vec::new();
+    for param in entry.params {
+        let own = given.iter().find(|(name, _)| name == param.name).map(|(_, value)| value.clone());
+        let value = match (param.kind, param.name) {
+            (ParamKind::Integer { min, .. }, "memory_bytes_max") => {
+                add(min as usize);
+                Some(ParamValue::Integer(min))
+            }
+            (ParamKind::Integer { min, .. }, "keys_max") => Some(ParamValue::Integer(min)),
+            (ParamKind::Model { .. } | ParamKind::Models { .. }, _) => {
+                let all = own.unwrap_or_else(|| param.default_value());
+                let parts = match all {
+                    ParamValue::List(values) => values,
+                    one => vec![one],
+                };
+                let parts = parts.into_iter().map(|value| match value {
+                    ParamValue::Part(part) => smallest_part(part),
+                    ParamValue::Text(kind) => smallest_part(Part { kind, ..Part::default() }),
+                    _ => (Part::default(), None),
+                });
+                let mut values = Vec::new();
+                for (part, bytes) in parts {
+                    // A model that wraps another may have one for each class, or one for a key and one for all.
+                    bytes.into_iter().for_each(|bytes| add(bytes * (classes + 1)));
+                    values.push(ParamValue::Part(part));
+                }
+                match param.kind {
+                    ParamKind::Model { .. } => values.pop(),
+                    _ => Some(ParamValue::List(values)),
+                }
+            }
+            _ => own,
+        };
+        parameters.extend(value.map(|value| (param.name.to_owned(), value)));
+    }
+    (parameters, bytes_max)
 }
 
 fn run(candidate: &Candidate<'_>) -> Vec<Failure> {
