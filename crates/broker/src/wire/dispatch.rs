@@ -6,6 +6,7 @@ use crate::api::{
 };
 use crate::node::Node;
 use crate::wire::budget::Share;
+use crate::wire::wary;
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
@@ -14,11 +15,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 /// The requests that are answered, with the lowest and highest version of each. Some that messages of the protocol know
-/// are left out: Fetch from 13 on names topics by id, Produce from 12 on and its kin belong to the second version of the
-/// transaction protocol.
+/// are left out: Fetch from 13 on names topics by id, Produce from 9 on is written in another way and means the same, its kin from
+/// 12 on belong to the second version of the transaction protocol.
 pub const SPOKEN: &[(ApiKey, i16, i16)] = &[
     // Kafka, too, announces Produce from 0 on: librdkafka compresses only then. Versions before 3 are refused.
-    (ApiKey::Produce, 0, 11),
+    (ApiKey::Produce, 0, 8),
     (ApiKey::Fetch, 4, 12),
     (ApiKey::ListOffsets, 1, 7),
     (ApiKey::Metadata, 0, 12),
@@ -164,6 +165,7 @@ impl<'a> Call<'a> {
 
     /// The request itself.
     pub fn request<R: Request>(&mut self) -> io::Result<R> {
+        wary::check::<R>(&self.body, self.version)?;
         R::decode(&mut std::mem::take(&mut self.body), self.version).map_err(invalid)
     }
 

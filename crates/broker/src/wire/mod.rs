@@ -4,3 +4,4 @@ pub mod budget;
 pub mod connection;
 pub mod dispatch;
 pub mod server;
+pub mod wary;

@@ -98,6 +98,11 @@ impl Client {
         Client(stream)
     }
 
+    /// How long to wait for an answer.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.0.set_read_timeout(Some(timeout)).unwrap();
+    }
+
     pub fn send(&mut self, frame: &[u8]) {
         self.0.write_all(&(frame.len() as i32).to_be_bytes()).unwrap();
         self.0.write_all(frame).unwrap();

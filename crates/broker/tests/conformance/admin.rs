@@ -1,11 +1,20 @@
 //! Topics, settings, groups: what administrators ask for.
 
-use crate::support::{PATIENCE, at, on_both, take};
+use crate::support::{PATIENCE, Stage, at, on_both, take, wait};
 use rdkafka::Offset;
 use rdkafka::admin::{AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use streamfold_testkit::{block_on, unique};
+
+/// Apache Kafka answers before all of it has heard of the change.
+fn wait_partitions(stage: &Stage, topic: &str, partitions: usize) {
+    let (admin, _) = stage.admin();
+    wait("the partitions", || {
+        let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE).unwrap();
+        metadata.topics()[0].partitions().len() == partitions
+    });
+}
 
 #[test]
 fn topics_have_their_partitions_and_are_made_once() {
@@ -18,8 +27,7 @@ fn topics_have_their_partitions_and_are_made_once() {
         };
         for topic in &names {
             new(topic).unwrap();
-            let metadata = admin.inner().fetch_metadata(Some(&topic.0), PATIENCE).unwrap();
-            assert_eq!(metadata.topics()[0].partitions().len() as i32, topic.1);
+            wait_partitions(stage, &topic.0, topic.1 as usize);
         }
         assert_eq!(new(&names[0]).unwrap_err().1, RDKafkaErrorCode::TopicAlreadyExists);
     });
@@ -32,6 +40,7 @@ fn partitions_are_added() {
         let (admin, options) = stage.admin();
         let more = [NewPartitions::new(&topic, 3)];
         block_on(admin.create_partitions(&more, &options)).unwrap().remove(0).unwrap();
+        wait_partitions(stage, &topic, 3);
         stage.fill(&topic, 3, 0..3);
         assert_eq!(stage.values(&topic, true), ["v0", "v1", "v2"]);
     });
@@ -51,7 +60,7 @@ fn settings_are_shown_and_changed() {
         assert_eq!((shown("cleanup.policy"), shown("retention.ms")), ("compact".into(), "123456".into()));
         let change = AlterConfig::new(resource).set("retention.ms", "777777");
         block_on(admin.alter_configs(&[change], &options)).unwrap().remove(0).unwrap();
-        assert_eq!(shown("retention.ms"), "777777");
+        wait("the change", || shown("retention.ms") == "777777");
     });
 }
 
@@ -63,8 +72,10 @@ fn a_deleted_topic_is_gone_and_its_name_begins_anew() {
         let client = stage.broker.client();
         client.delete_topic(&topic);
         let (admin, options) = stage.admin();
-        let metadata = admin.inner().fetch_metadata(None, PATIENCE).unwrap();
-        assert!(metadata.topics().iter().all(|found| found.name() != topic));
+        wait("the topic to be gone", || {
+            let metadata = admin.inner().fetch_metadata(None, PATIENCE).unwrap();
+            metadata.topics().iter().all(|found| found.name() != topic)
+        });
         client.create_topic(&topic, 1, &[]);
         stage.fill(&topic, 1, 0..3);
         let offsets: Vec<i64> = client.read(&topic, true).iter().map(|message| message.offset).collect();

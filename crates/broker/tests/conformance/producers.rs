@@ -39,6 +39,8 @@ fn eight_at_a_time_into_one_partition() {
 fn a_batch_sent_again_answers_where_it_lies() {
     on_both(|stage| {
         let topic = stage.topic("again", 1, &[]);
+        // Who reads waits until the partition has its leader; a bare client would not.
+        assert!(stage.values(&topic, true).is_empty());
         let mut client = Client::connect(stage.broker.bootstrap().parse().unwrap());
         let producer = client.init_producer(None, 60_000);
         let first = batch(&["a", "b"], producer, 0);
