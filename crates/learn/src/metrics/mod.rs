@@ -81,6 +81,7 @@ mod decisions;
 mod difference;
 mod evaluator;
 mod forecasting;
+mod off_policy;
 mod ranking;
 mod regression;
 mod sum;
@@ -91,6 +92,7 @@ pub use calibration::{CALIBRATION_BINS, Calibration, CalibrationBin};
 pub use confusion::Confusion;
 pub use difference::Difference;
 pub use evaluator::{Evaluator, Options, Report, Scope, Value, names};
+pub use off_policy::OffPolicy;
 
 /// Events that a stored count may stand for: far more than a stream can bring, and few enough that sums and products of
 /// counts do not overflow.
