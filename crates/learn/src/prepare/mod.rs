@@ -11,7 +11,7 @@ mod moments;
 pub mod one_hot;
 pub mod ordinal_encoder;
 pub mod polynomial_features;
-mod quantile;
+pub(crate) mod quantile;
 pub mod random_projection;
 pub mod robust_scaler;
 pub mod select_k_best;

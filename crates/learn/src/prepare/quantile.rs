@@ -7,7 +7,7 @@ use crate::snapshot::{Reader, SnapshotError, Writer};
 
 /// Five markers: the least, the greatest, the quantile, and one on either side between.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Quantile {
+pub(crate) struct Quantile {
     share: f64,
     /// Values so far, up to five; the first five are the markers themselves.
     filled: usize,
@@ -17,12 +17,12 @@ pub(super) struct Quantile {
 }
 
 impl Quantile {
-    pub(super) fn new(share: f64) -> Self {
+    pub(crate) fn new(share: f64) -> Self {
         Quantile { share, filled: 0, heights: [0.0; 5], positions: [1.0, 2.0, 3.0, 4.0, 5.0] }
     }
 
     /// The quantile; none before there was a value.
-    pub(super) fn value(&self) -> Option<f64> {
+    pub(crate) fn value(&self) -> Option<f64> {
         match self.filled {
             0 => None,
             5 => Some(self.heights[2]),
@@ -31,7 +31,7 @@ impl Quantile {
     }
 
     /// Learns a value. `decay` is what is left of the number of earlier ones.
-    pub(super) fn learn(&mut self, value: f64, decay: f64) {
+    pub(crate) fn learn(&mut self, value: f64, decay: f64) {
         if self.filled < 5 {
             self.heights[self.filled] = value;
             self.filled += 1;
@@ -80,7 +80,7 @@ impl Quantile {
         self.positions[marker] += step;
     }
 
-    pub(super) fn save(&self, out: &mut Writer) {
+    pub(crate) fn save(&self, out: &mut Writer) {
         out.unsigned(self.filled as u64);
         self.heights.iter().take(self.filled).for_each(|height| out.float(*height));
         if self.filled == 5 {
@@ -88,7 +88,7 @@ impl Quantile {
         }
     }
 
-    pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+    pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         *self = Quantile::new(self.share);
         let filled = from.unsigned()?;
         if filled > 5 {
