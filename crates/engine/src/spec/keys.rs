@@ -351,7 +351,10 @@ pub const MODEL: Section = Section {
     path: "model",
     doc: "The model, and what prepares its features. `streamfold models` lists models and transformers with their parameters.",
     keys: &[&[MODEL_KIND, PREPARE, ACTIONS]],
-    open: Some("the model's own parameters"),
+    open: Some(
+        "the model's own parameters; one that is itself a model is a name, or a table with `kind`, its parameters and its \
+         `prepare`, as `[model.of]`",
+    ),
 };
 
 pub const MODEL_KIND: Key = Key {
