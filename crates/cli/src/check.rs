@@ -6,7 +6,7 @@ use crate::generation::{Decision, Request, decide};
 use crate::layout::Layout;
 use crate::memory::{Memory, mebibytes};
 use crate::site::{Site, now_ms};
-use crate::{pipeline, topics};
+use crate::{embedded, pipeline, topics};
 use anyhow::Result;
 
 /// Says what is wrong, or shows the plan and what a run would do.
@@ -24,6 +24,15 @@ pub fn check(arguments: &CheckArguments) -> Result<()> {
         println!("  {:<39} {}", "there is", mebibytes(there));
     }
     memory.check()?;
+    if !plan.kafka.names_brokers() {
+        let folder = embedded::folder_beside(&arguments.file);
+        println!("the file names no Kafka: a run uses the embedded broker, records in {}", folder.display());
+        if !folder.exists() {
+            // Asking would make it.
+            println!("  which is not there yet");
+            return Ok(());
+        }
+    }
     if arguments.offline {
         return Ok(());
     }

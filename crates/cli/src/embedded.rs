@@ -66,10 +66,15 @@ pub struct Embedded {
     address: SocketAddr,
 }
 
+/// The folder of the broker of this pipeline file.
+pub fn folder_beside(file: &Path) -> PathBuf {
+    file.with_extension("kafka")
+}
+
 impl Embedded {
     /// The broker whose folder lies beside this file.
     pub fn beside(file: &Path) -> Result<Embedded> {
-        let folder = file.with_extension("kafka");
+        let folder = folder_beside(file);
         let deadline = Instant::now() + PATIENCE;
         loop {
             match start(&folder) {
@@ -107,7 +112,7 @@ impl Embedded {
 
     /// The broker that another process runs in the folder beside this file.
     pub fn of_another(file: &Path) -> Result<Embedded> {
-        let folder = file.with_extension("kafka");
+        let folder = folder_beside(file);
         match read_address(&folder).filter(is_served) {
             Some(address) => Ok(Embedded { _broker: None, address }),
             None => {

@@ -63,7 +63,10 @@ fn a_file_that_names_no_kafka_runs_beside_its_log() {
     let folder = folder("embedded");
     let text = "name = \"p\"\n[input.a]\ntopic = \"a\"\n[features]\nnumeric = [\"x\"]\n[label]\nfield = \"y\"\n[model]\nkind = \"linear_regression\"\n";
     std::fs::write(folder.join("p.toml"), text).unwrap();
-    succeeded(streamfold(&folder, &["check", "p.toml", "--offline"]));
+    for arguments in [&["check", "p.toml"][..], &["check", "p.toml", "--offline"]] {
+        let said = succeeded(streamfold(&folder, arguments));
+        assert!(said.contains("a run uses the embedded broker, records in p.kafka"), "{said}");
+    }
     assert!(!folder.join("p.kafka").exists());
     succeeded(streamfold(&folder, &["run", "p.toml", "--until-end"]));
     assert!(folder.join("p.kafka").exists());
