@@ -82,7 +82,7 @@ pub const CASES: &[Case] = &[
         peers: &[(Python, "river_leveraging_bagging"), (Moa, "leveraging_bagging")],
         events_max: 50_000,
     },
-    Case { model: "gradient_boosting", set: &[], goal: 30e3, peers: &[], events_max: 100_000 },
+    Case { model: "gradient_boosting_classifier", set: &[], goal: 30e3, peers: &[], events_max: 100_000 },
     Case {
         model: "k_means",
         set: &[("clusters", 10)],
@@ -92,13 +92,13 @@ pub const CASES: &[Case] = &[
     },
     Case {
         model: "half_space_trees",
-        set: &[("trees", 25), ("depth", 15)],
+        set: &[("trees", 25), ("height", 15)],
         goal: 300e3,
         peers: &[(Python, "river_half_space_trees"), (Moa, "half_space_trees")],
         events_max: 100_000,
     },
     Case {
-        model: "k_nearest_neighbors",
+        model: "k_nearest_neighbors_classifier",
         set: &[],
         goal: 100e3,
         peers: &[(Python, "river_k_nearest_neighbors"), (Moa, "k_nearest_neighbors")],
