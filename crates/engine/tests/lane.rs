@@ -286,6 +286,34 @@ fn a_label_that_comes_later_meets_the_features_and_the_prediction_of_then() {
     assert!(values[1].contains(&format!("{:016x}", expected.to_bits())), "{}", values[1]);
 }
 
+#[test]
+fn texts_are_seen_and_wait_for_their_labels_like_other_features() {
+    let setup =
+        Setup { model: Some(("linear_regression", Task::Regression)), texts: true, ..Setup::joined() };
+    let mut log = Log::default();
+    for number in 0..200 {
+        let (word, label) = [("win", 10), ("meet", -10), ("", 0)][number % 3];
+        let time = 1000 + 10 * number;
+        log.event(EVENTS, &format!("{time},{word}-{number},1,"));
+        log.event(LABELS, &format!("{},{word}-{number},,{label}", time + 35));
+    }
+    let (alone, hash) = undisturbed(&setup, &log, 1);
+    let last = |word: &str| {
+        let predictions = alone.predictions();
+        let value = &predictions.iter().rfind(|(_, value)| value.contains(word)).unwrap().1;
+        let bits = value.split("prediction=").nth(1).unwrap().get(..16).unwrap();
+        f64::from_bits(u64::from_str_radix(bits, 16).unwrap())
+    };
+    assert!(last("win-") > 5.0 && last("meet-") < -5.0, "{} {}", last("win-"), last("meet-"));
+    let (together, other) = undisturbed(&setup, &log, 7);
+    assert_eq!((alone.predictions(), hash), (together.predictions(), other));
+    for crash_after in [3, 20] {
+        let mut log = log.clone();
+        let driver = crashed(&setup, &mut log, crash_after, |driver, log, _| driver.round(log, 2));
+        assert_eq!((log.predictions(), driver.lane.state_hash()), (alone.predictions(), hash));
+    }
+}
+
 fn joined_counts(setup: &Setup, build: impl Fn(&mut Log)) -> streamfold_engine::lane::Counters {
     let mut log = Log::default();
     build(&mut log);

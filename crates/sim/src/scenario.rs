@@ -4,12 +4,13 @@ use crate::random::Random;
 use std::sync::Arc;
 use streamfold_engine::plan::{
     DeadLetterPlan, Delivery, FormatPlan, InputPlan, KafkaProperties, LabelPlan, LearnAt, Limits,
-    MetricsPlan, ModelPlan, NamedParameters, OnTimeout, OutputPlan, OutputTopics, Plan, Role, Start, Timing,
-    TopicName, WhenFull,
+    MetricsPlan, ModelPlan, NamedParameters, OnTimeout, OutputPlan, OutputTopics, Plan, Role, Start,
+    TextPlan, Timing, TopicName, WhenFull,
 };
 use streamfold_flow::schema::{FieldSpec, FieldType, RowSchema, TimeNotation};
 use streamfold_learn::features::Schema;
 use streamfold_learn::model::Task;
+use streamfold_learn::prepare::text::{TextHasher, Unit};
 
 /// The moment at which every simulated world begins.
 pub const EPOCH_MS: i64 = 1_700_000_000_000;
@@ -194,7 +195,7 @@ fn plan(random: &mut Random, lanes: u32, step_ms: i64) -> Plan {
     if joined {
         inputs.push(labels(random, task, by_field, clock_ahead_ms));
     }
-    Plan {
+    let mut plan = Plan {
         name: "simulated".to_owned(),
         prefix: String::new(),
         lanes,
@@ -235,6 +236,20 @@ fn plan(random: &mut Random, lanes: u32, step_ms: i64) -> Plan {
             metrics: TopicName::Owned("metrics"),
         },
         meaning: vec![("model".to_owned(), format!("{task:?}"))],
+    };
+    if random.per_mille(200) {
+        read_texts(&mut plan);
+    }
+    plan
+}
+
+/// The category is read as a text, too: rows then differ in length.
+fn read_texts(plan: &mut Plan) {
+    let hasher = TextHasher { unit: Unit::Character, shortest: 1, longest: 2, bits: 6 };
+    plan.features.sparse_size = hasher.sparse_size();
+    for input in &mut plan.inputs {
+        let fields = input.categories.clone();
+        input.texts = Some(TextPlan { hasher, fields });
     }
 }
 
@@ -305,6 +320,7 @@ fn events(
         label: (task != Task::Clustering && !joined).then_some(5),
         numeric: vec![Some(0), random.per_mille(700).then_some(1)],
         categories: vec![Some(2)],
+        texts: None,
         include: vec![Some(0), Some(2)],
         start: Start::Earliest,
         time_ahead_max_ms: ahead_ms,
@@ -328,6 +344,7 @@ fn labels(random: &mut Random, task: Task, by_field: bool, ahead_ms: i64) -> Inp
         label: Some(2),
         numeric: vec![None, None],
         categories: vec![None],
+        texts: None,
         include: vec![None, None],
         start: Start::Earliest,
         time_ahead_max_ms: ahead_ms,

@@ -80,6 +80,9 @@ fn build(mut builder: Builder<'_>) -> Plan {
     plan
 }
 
+/// Places of all texts together: what models keep weights for.
+const TEXT_PLACES_MAX: u64 = 1 << 28;
+
 impl Builder<'_> {
     /// Notes a problem with a key's value.
     pub(super) fn wrong(
@@ -94,11 +97,11 @@ impl Builder<'_> {
 
     fn features(&mut self) -> Schema {
         let part = &self.spec.features;
-        let (numeric, categorical) = (part.items(&keys::NUMERIC), part.items(&keys::CATEGORICAL));
-        let faulty = [&keys::NUMERIC, &keys::CATEGORICAL].iter().any(|key| part.setting(key).is_none());
-        if numeric.is_empty() && categorical.is_empty() && !faulty {
-            let hint =
-                "name fields of the events in [features]: numeric = [\"...\"], categorical = [\"...\"]";
+        let lists = [&keys::NUMERIC, &keys::CATEGORICAL, &keys::TEXT];
+        let [numeric, categorical, texts] = lists.map(|key| part.items(key));
+        let faulty = lists.iter().any(|key| part.setting(key).is_none());
+        if numeric.is_empty() && categorical.is_empty() && texts.is_empty() && !faulty {
+            let hint = "name fields of the events in [features]: numeric = [\"...\"], categorical = [\"...\"], text = [\"...\"]";
             self.problems.add(part.place, "features", "the model has nothing to look at").hint(hint);
         }
         for item in categorical.iter().filter(|item| numeric.iter().any(|other| other.text == item.text)) {
@@ -108,7 +111,24 @@ impl Builder<'_> {
         let names = |items: &[crate::spec::setting::Item]| {
             items.iter().map(|item| item.text.as_str().into()).collect()
         };
-        Schema { numeric: names(numeric), categories: names(categorical), sparse_size: 0 }
+        let sparse_size = self.texts(part, texts.len());
+        Schema { numeric: names(numeric), categories: names(categorical), sparse_size }
+    }
+
+    /// Sparse features that so many texts become.
+    fn texts(&mut self, part: &Part, texts: usize) -> u32 {
+        let hasher = super::inputs::text_hasher(part);
+        if hasher.longest < hasher.shortest {
+            let message = format!("is {}, below text_ngram_min = {}", hasher.longest, hasher.shortest);
+            self.wrong(part, &keys::TEXT_NGRAM_MAX, message, "raise it, or lower text_ngram_min");
+        }
+        let size = texts as u64 * u64::from(hasher.sparse_size());
+        if size > TEXT_PLACES_MAX {
+            let message = format!("{texts} texts of 2^{} places each are more than 2^28 places", hasher.bits);
+            self.wrong(part, &keys::TEXT, message, "lower text_bits, or name fewer texts");
+            return 0;
+        }
+        size as u32
     }
 
     fn kafka(&mut self) -> KafkaProperties {

@@ -11,6 +11,7 @@ use std::fmt::Write;
 use streamfold_flow::schema::{FieldType, TimeNotation};
 use streamfold_learn::model::Task;
 use streamfold_learn::params::Param;
+use streamfold_learn::prepare::text::{TextHasher, Unit};
 use streamfold_learn::registry;
 
 impl Plan {
@@ -105,6 +106,12 @@ impl Plan {
             if !fields.is_empty() {
                 page.line(name, all(fields));
             }
+        }
+        if let Some(texts) = &input.texts {
+            let TextHasher { unit, shortest, longest, bits } = texts.hasher;
+            let unit = if unit == Unit::Word { "words" } else { "characters" };
+            let fields = all(&texts.fields);
+            page.line("text", format!("{fields}: {shortest} to {longest} {unit}, 2^{bits} places each"));
         }
     }
 

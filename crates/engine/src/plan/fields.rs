@@ -17,6 +17,7 @@ pub(super) enum Use {
     LabelClass,
     Numeric,
     Category,
+    Text,
     Include,
 }
 
@@ -25,7 +26,7 @@ impl Use {
     fn preferred(self) -> Option<FieldType> {
         match self {
             Use::Time(notation) => Some(FieldType::Time(notation)),
-            Use::Key | Use::LabelClass | Use::Category => Some(FieldType::Scalar),
+            Use::Key | Use::LabelClass | Use::Category | Use::Text => Some(FieldType::Scalar),
             Use::LabelNumber | Use::Numeric => Some(FieldType::Number),
             Use::Include => None,
         }
@@ -47,6 +48,7 @@ impl Use {
             Use::LabelNumber | Use::LabelClass => "the label",
             Use::Numeric => "a numeric feature",
             Use::Category => "a categorical feature",
+            Use::Text => "a text",
             Use::Include => "part of the answer",
         }
     }

@@ -2,12 +2,13 @@
 
 use super::build::Builder;
 use super::fields::{Fields, Use};
-use super::{FormatPlan, InputPlan, Role, Start};
+use super::{FormatPlan, InputPlan, Role, Start, TextPlan};
 use crate::spec::keys::{self, Key};
 use crate::spec::read::Part;
 use crate::spec::units::parse_time;
 use streamfold_flow::schema::TimeNotation;
 use streamfold_learn::model::Task;
+use streamfold_learn::prepare::text::{TextHasher, Unit};
 
 /// The name of the input of labels.
 const LABEL_INPUT: &str = "label";
@@ -33,6 +34,7 @@ pub(super) fn build(builder: &mut Builder<'_>, task: Option<Task>) -> Vec<InputP
         }
         fields.want_all(&spec.features, &keys::NUMERIC, Use::Numeric);
         fields.want_all(&spec.features, &keys::CATEGORICAL, Use::Category);
+        fields.want_all(&spec.features, &keys::TEXT, Use::Text);
         fields.want_all(&spec.output, &keys::INCLUDE, Use::Include);
         inputs.push(input(builder, part, &keys::TOPIC, Role::Events, &fields));
     }
@@ -98,10 +100,29 @@ fn input(builder: &mut Builder<'_>, part: &Part, topic: &Key, role: Role, fields
         label: if joined == events { None } else { find(&spec.label, &keys::FIELD) },
         numeric: find_all(&spec.features, &keys::NUMERIC),
         categories: find_all(&spec.features, &keys::CATEGORICAL),
+        texts: (!spec.features.items(&keys::TEXT).is_empty()).then(|| TextPlan {
+            hasher: text_hasher(&spec.features),
+            fields: find_all(&spec.features, &keys::TEXT),
+        }),
         include: find_all(&spec.output, &keys::INCLUDE),
         start: start(part),
         time_ahead_max_ms: part.integer(&keys::TIME_AHEAD_MAX),
         schema,
+    }
+}
+
+/// How the texts of `[features]` are hashed.
+pub(super) fn text_hasher(features: &Part) -> TextHasher {
+    let number = |key| features.integer(key).unsigned_abs() as usize;
+    let shortest = number(&keys::TEXT_NGRAM_MIN);
+    TextHasher {
+        unit: match features.text(&keys::TEXT_UNIT) {
+            "character" => Unit::Character,
+            _ => Unit::Word,
+        },
+        shortest,
+        longest: features.given(&keys::TEXT_NGRAM_MAX).map_or(shortest, |_| number(&keys::TEXT_NGRAM_MAX)),
+        bits: number(&keys::TEXT_BITS) as u32,
     }
 }
 
@@ -138,7 +159,7 @@ fn check_name(builder: &mut Builder<'_>, part: &Part) {
 fn check_leaks(builder: &mut Builder<'_>) {
     let (label, features) = (&builder.spec.label, &builder.spec.features);
     let Some(field) = label.text_given(&keys::FIELD) else { return };
-    for key in [&keys::NUMERIC, &keys::CATEGORICAL] {
+    for key in [&keys::NUMERIC, &keys::CATEGORICAL, &keys::TEXT] {
         for item in features.items(key).iter().filter(|item| item.text == field) {
             let message = format!("{field:?} is the label: the model would be told what it has to predict");
             builder.problems.add(item.place, features.path(key), message).hint("remove it from the features");

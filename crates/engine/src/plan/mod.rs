@@ -32,6 +32,7 @@ use streamfold_flow::rows::{Decode, Encode};
 use streamfold_flow::schema::RowSchema;
 use streamfold_learn::features::Schema;
 use streamfold_learn::model::{AnyModel, Task};
+use streamfold_learn::prepare::text::TextHasher;
 
 /// Place of the predictions in [`Plan::output_topics`].
 pub const PREDICTIONS: u16 = 0;
@@ -139,6 +140,15 @@ pub struct FormatPlan {
     pub options: Vec<(String, String)>,
 }
 
+/// How texts become sparse features.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextPlan {
+    /// Hashes the n-grams of a text.
+    pub hasher: TextHasher,
+    /// For each text its field (`Scalar`); `None`: always missing here.
+    pub fields: Vec<Option<usize>>,
+}
+
 /// One input topic.
 #[derive(Clone, Debug)]
 pub struct InputPlan {
@@ -163,6 +173,8 @@ pub struct InputPlan {
     pub numeric: Vec<Option<usize>>,
     /// For each categorical feature its field (`Scalar`); `None`: always missing here.
     pub categories: Vec<Option<usize>>,
+    /// The texts, if there are any.
+    pub texts: Option<TextPlan>,
     /// For each of [`OutputPlan::include`] its field.
     pub include: Vec<Option<usize>>,
     /// Where a new generation starts to read.

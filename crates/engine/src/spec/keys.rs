@@ -213,7 +213,7 @@ pub const FEATURES: Section = Section {
     path: "features",
     doc: "What the model sees: fields of the events. A feature that is missing in a record is missing, no fault. Every event \
           input is looked at for every feature.",
-    keys: &[&[NUMERIC, CATEGORICAL]],
+    keys: &[&[NUMERIC, CATEGORICAL], TEXTS],
     open: None,
 };
 
@@ -231,6 +231,50 @@ pub const CATEGORICAL: Key = Key {
     presence: Presence::Default("[]"),
     effect: Effect::Meaning,
     doc: "Fields that are categories: texts, numbers or truth values, compared by their text.",
+};
+
+const TEXTS: &[Key] = &[TEXT, TEXT_UNIT, TEXT_NGRAM_MIN, TEXT_NGRAM_MAX, TEXT_BITS];
+
+pub const TEXT: Key = Key {
+    name: "text",
+    kind: Kind::Fields,
+    presence: Presence::Default("[]"),
+    effect: Effect::Meaning,
+    doc: "Fields that are texts. The model sees how often each n-gram occurs in them, hashed to 2^`text_bits` places for each \
+          field; `tf_idf` in `model.prepare` weighs rare ones up.",
+};
+
+pub const TEXT_UNIT: Key = Key {
+    name: "text_unit",
+    kind: Kind::Choice(&["word", "character"]),
+    presence: Presence::Default("\"word\""),
+    effect: Effect::Meaning,
+    doc: "What n-grams are made of: words (runs of letters, digits and underscores) or characters, in lower case.",
+};
+
+pub const TEXT_NGRAM_MIN: Key = Key {
+    name: "text_ngram_min",
+    kind: Kind::Integer(1, 8),
+    presence: Presence::Default("1"),
+    effect: Effect::Meaning,
+    doc: "Words or characters in the shortest n-gram.",
+};
+
+pub const TEXT_NGRAM_MAX: Key = Key {
+    name: "text_ngram_max",
+    kind: Kind::Integer(1, 8),
+    presence: Presence::Otherwise("`text_ngram_min`"),
+    effect: Effect::Meaning,
+    doc: "Words or characters in the longest n-gram.",
+};
+
+pub const TEXT_BITS: Key = Key {
+    name: "text_bits",
+    kind: Kind::Integer(4, 24),
+    presence: Presence::Default("18"),
+    effect: Effect::Meaning,
+    doc: "N-grams of each field are hashed to 2^`text_bits` places (18 is Vowpal Wabbit's default). Models keep weights for all of them: \
+          more bits cost memory, fewer let n-grams collide.",
 };
 
 /// Where the truth comes from.

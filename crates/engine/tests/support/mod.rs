@@ -16,6 +16,7 @@ use streamfold_flow::rows::{BadRecord, Decode, Decoded, Encode, Field, Value};
 use streamfold_flow::schema::{FieldSpec, FieldType, RowSchema, TimeNotation};
 use streamfold_learn::features::{Row, Schema};
 use streamfold_learn::model::{AnyModel, Classifier, Model, Regressor, Task};
+use streamfold_learn::prepare::text::{TextHasher, Unit};
 use streamfold_learn::snapshot::{Reader, Snapshot, SnapshotError, Writer};
 
 /// `time,key,x,label` of a line; an empty field is missing, a line of other than four fields is bad.
@@ -87,6 +88,8 @@ impl Encode for Plain {
         }
     }
 }
+
+const WORDS: TextHasher = TextHasher { unit: Unit::Word, shortest: 1, longest: 1, bits: 12 };
 
 /// y = w x + b, learnt by small steps: order decides its bits.
 #[derive(Default)]
@@ -167,6 +170,8 @@ pub struct Setup {
     pub classes: bool,
     /// A model of the registry with its task, instead of the tests' own.
     pub model: Option<(&'static str, Task)>,
+    /// Whether the key is read as a text, too.
+    pub texts: bool,
     pub lanes: u32,
     pub partitions: i32,
     pub label: LabelPlan,
@@ -182,6 +187,7 @@ impl Default for Setup {
             joined: false,
             classes: false,
             model: None,
+            texts: false,
             lanes: 1,
             partitions: 1,
             label: LabelPlan {
@@ -244,6 +250,9 @@ impl Setup {
             label: (role == Role::Labels || !self.joined).then_some(3),
             numeric: vec![(role == Role::Events).then_some(2)],
             categories: Vec::new(),
+            texts: self
+                .texts
+                .then(|| TextPlan { hasher: WORDS, fields: vec![(role == Role::Events).then_some(1)] }),
             include: vec![(role == Role::Events).then_some(1)],
             start: Start::Earliest,
             time_ahead_max_ms: 1_000_000,
@@ -263,7 +272,11 @@ impl Setup {
             delivery: self.delivery,
             kafka: KafkaProperties::default(),
             inputs,
-            features: Schema { numeric: vec!["x".into()], categories: Vec::new(), sparse_size: 0 },
+            features: Schema {
+                numeric: vec!["x".into()],
+                categories: Vec::new(),
+                sparse_size: if self.texts { WORDS.sparse_size() } else { 0 },
+            },
             task: match (self.model, self.classes) {
                 (Some((_, task)), _) => task,
                 (None, true) => Task::Classification,

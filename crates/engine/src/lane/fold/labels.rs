@@ -66,6 +66,9 @@ impl Fold {
             words.push(prediction.number().to_bits());
             words.extend(self.scratch.scores.iter().map(|score| score.to_bits()));
             words.extend(self.scratch.baselines.iter().map(|number| number.to_bits()));
+            // Behind all that is always there, because only this has no fixed length.
+            let pairs = features.sparse.iter();
+            words.extend(pairs.flat_map(|(index, value)| [u64::from(*index), value.to_bits()]));
         }
         let classes = self.scratch.scores.len() as u32;
         if self.make_room(rule, key, words.len())? {
@@ -146,9 +149,11 @@ impl Fold {
     /// Learns from what was kept at prediction.
     fn learn_entry(&mut self, words: &[u64], classes: usize, target: Target, score: bool) {
         let (n, m) = (self.plan.features.numeric.len(), self.plan.features.categories.len());
-        if words.len() != n + m + 1 + classes + baseline::words(self.plan.task, classes) {
-            return;
-        }
+        let fixed = n + m + 1 + classes + baseline::words(self.plan.task, classes);
+        let Some((words, pairs)) = words.split_at_checked(fixed) else { return };
+        let mut sparse = std::mem::take(&mut self.scratch.sparse);
+        sparse.clear();
+        sparse.extend(pairs.chunks_exact(2).map(|pair| (pair[0] as u32, f64::from_bits(pair[1]))));
         let mut numeric = std::mem::take(&mut self.scratch.numeric);
         numeric.clear();
         numeric.extend(words[..n].iter().map(|word| f64::from_bits(*word)));
@@ -160,10 +165,11 @@ impl Fold {
         for (place, value) in rest.enumerate() {
             if place < classes { &mut scores } else { &mut baselines }.push(value);
         }
-        let features = Row { numeric: &numeric, categories: &words[n..n + m], sparse: &[] };
+        let features = Row { numeric: &numeric, categories: &words[n..n + m], sparse: &sparse };
         self.learn(features, target, number, &scores, &baselines, score);
         self.scratch.give_back(scores, baselines);
         self.scratch.numeric = numeric;
+        self.scratch.sparse = sparse;
     }
 
     /// A label that came on its own topic.

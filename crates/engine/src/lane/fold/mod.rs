@@ -57,6 +57,7 @@ struct Scratch {
     steps: Vec<f64>,
     baselines: Vec<f64>,
     numeric: Vec<f64>,
+    sparse: Vec<(u32, f64)>,
     chain: Vec<u32>,
 }
 
