@@ -220,7 +220,8 @@ pub struct EvaluateArguments {
     /// Columns that are no features.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub ignore: Vec<String>,
-    /// What columns are, where it is not what they look like: number, boolean, category or time.
+    /// What columns are, where it is not what they look like: number, boolean, category,
+    /// text (its words count) or time.
     #[arg(long, value_name = "COLUMN=TYPE", value_delimiter = ',')]
     pub types: Vec<String>,
     /// In CSV, text that stands for a missing cell besides an empty one, such as NA.

@@ -12,6 +12,7 @@
 //! | numbers | [`Kind::Number`] | a number | a number; as classes `3` and `3.0` are the class `3` |
 //! | truth values | [`Kind::Boolean`] | 0 or 1 | 0 or 1; the classes `false` and `true` |
 //! | text | [`Kind::Category`] | a category | the class |
+//! | text that is declared to be one | [`Kind::Text`] | counts of its words, hashed to 2^18 places | the class |
 //! | times | [`Kind::Time`] | none: a time only ever grows | none |
 //!
 //! Cells that are missing are missing features; a row whose label is missing has no label.

@@ -16,6 +16,8 @@ pub enum Kind {
     Boolean,
     /// Texts, each of which is a category.
     Category,
+    /// Texts, of which the words count. Never inferred.
+    Text,
     /// Times, kept as milliseconds since 1970.
     Time,
 }
@@ -26,6 +28,7 @@ impl Kind {
         ("number", Kind::Number),
         ("boolean", Kind::Boolean),
         ("category", Kind::Category),
+        ("text", Kind::Text),
         ("time", Kind::Time),
     ];
 }
@@ -97,7 +100,7 @@ impl Table {
         let column = &self.columns[place];
         let cells = match (&column.cells, kind) {
             _ if column.kind == kind => return Ok(()),
-            (Cells::Numbers(numbers), Kind::Category) => {
+            (Cells::Numbers(numbers), Kind::Category | Kind::Text) => {
                 let mut texts = Texts::default();
                 let boolean = column.kind == Kind::Boolean;
                 for &number in numbers {
@@ -115,6 +118,7 @@ impl Table {
             }
             // A number as a time is what it is: milliseconds.
             (Cells::Numbers(_), _) => column.cells.clone(),
+            (Cells::Texts { .. }, Kind::Category | Kind::Text) => column.cells.clone(),
             (Cells::Texts { codes, names }, _) => {
                 let values: Vec<Option<f64>> = names.iter().map(|text| value(text, kind)).collect();
                 let mut numbers = Vec::with_capacity(codes.len());
@@ -159,7 +163,7 @@ fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Number => "a number",
         Kind::Boolean => "a truth value",
-        Kind::Category => "text",
+        Kind::Category | Kind::Text => "text",
         Kind::Time => "a time",
     }
 }

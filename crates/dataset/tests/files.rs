@@ -136,6 +136,22 @@ fn tables_become_events() {
 }
 
 #[test]
+fn of_texts_the_words_count() {
+    let folder = folder("texts");
+    let text = "at,said,spam\n1,WIN cash,yes\n2,,no\n3,win now,yes\n4,cash win,no\n";
+    let mut table = read(&write(&folder, "texts.csv", text.as_bytes()), &Options::default()).unwrap();
+    table.retype("said", Kind::Text).unwrap();
+    let roles = Roles { target: Some("spam".to_owned()), ..Roles::default() };
+    let stream = Stream::new(&table, Task::Classification, &roles).unwrap();
+    assert_eq!((stream.schema.categories.len(), stream.schema.sparse_size), (0, 1 << 18));
+    let rows: Vec<&[(u32, f64)]> = stream.events().map(|(row, _)| row.sparse).collect();
+    assert_eq!(rows.iter().map(|pairs| pairs.len()).collect::<Vec<_>>(), [2, 0, 2, 2]);
+    assert_eq!(rows[0], rows[3]);
+    assert_eq!(rows[0].iter().filter(|pair| rows[2].contains(pair)).count(), 1);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn faults_are_told_with_their_place() {
     let folder = folder("faults");
     let message = |name: &str, text: &str, options: &Options| {
