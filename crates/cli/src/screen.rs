@@ -119,3 +119,9 @@ pub fn bold(text: &str) -> String {
 pub fn colour(text: &str, number: u8) -> String {
     format!("\x1b[3{number}m{text}\x1b[0m")
 }
+
+/// A moment, for people.
+pub fn time(time_ms: Option<i64>) -> String {
+    let time = time_ms.and_then(chrono::DateTime::from_timestamp_millis);
+    time.map_or("-".to_owned(), |time| time.format("%Y-%m-%d %H:%M").to_string())
+}

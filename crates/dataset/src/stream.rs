@@ -5,7 +5,7 @@ use crate::table::{Cells, Column, Kind, Table, text};
 use streamfold_learn::evaluate::{Classes, Label};
 use streamfold_learn::features::{Category, MISSING_CATEGORY, Row, Schema, category};
 use streamfold_learn::model::Task;
-use streamfold_learn::prepare::text::{TextHasher, Unit};
+use streamfold_learn::prepare::text::{TextHasher, TextRows};
 
 /// What the columns are for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,14 +29,10 @@ pub struct Stream {
     pub unused: Vec<String>,
     numeric: Vec<f64>,
     categories: Vec<Category>,
-    /// Sparse features of all rows, and where those of each row end; both empty where there are no texts.
-    sparse: Vec<(u32, f64)>,
-    ends: Vec<usize>,
+    /// No rows where there are no texts.
+    texts: TextRows,
     labels: Vec<Label>,
 }
-
-/// The defaults of texts in pipeline files.
-const WORDS: TextHasher = TextHasher { unit: Unit::Word, shortest: 1, longest: 1, bits: 18 };
 
 /// Whole numbers as labels are classes where there are at most so many of them, each often enough: [`Stream::task`].
 const CLASSES_MAX: usize = 20;
@@ -82,7 +78,7 @@ impl Stream {
             features.iter().copied().filter(|place| kinds.contains(&table.columns[*place].kind)).collect()
         };
         let (numbers, texts) = (of(&[Kind::Number, Kind::Boolean]), of(&[Kind::Category]));
-        let (sparse, ends) = words(table, &of(&[Kind::Text]), &order);
+        let (hasher, prose) = (TextHasher::default(), of(&[Kind::Text]));
         let mut classes = Classes::default();
         Ok(Stream {
             numeric: matrix(table, &numbers, &order, f64::NAN, |column| match &column.cells {
@@ -108,10 +104,9 @@ impl Stream {
             schema: Schema {
                 numeric: numbers.iter().map(|place| name(place).into()).collect(),
                 categories: texts.iter().map(|place| name(place).into()).collect(),
-                sparse_size: WORDS.sparse_size() * of(&[Kind::Text]).len() as u32,
+                sparse_size: hasher.sparse_size() * prose.len() as u32,
             },
-            sparse,
-            ends,
+            texts: text_rows(table, &hasher, &prose, &order),
             unused: others.iter().filter(|place| Some(**place) != target).map(name).collect(),
         })
     }
@@ -126,11 +121,6 @@ impl Stream {
         self.labels.is_empty()
     }
 
-    fn sparse(&self, at: usize) -> &[(u32, f64)] {
-        let Some(&end) = self.ends.get(at) else { return &[] };
-        &self.sparse[at.checked_sub(1).map_or(0, |before| self.ends[before])..end]
-    }
-
     /// The events in their order.
     pub fn events(&self) -> impl Iterator<Item = (Row<'_>, Label)> {
         let (n, m) = (self.schema.numeric.len(), self.schema.categories.len());
@@ -138,7 +128,7 @@ impl Stream {
             let row = Row {
                 numeric: &self.numeric[at * n..(at + 1) * n],
                 categories: &self.categories[at * m..(at + 1) * m],
-                sparse: self.sparse(at),
+                sparse: self.texts.row(at),
             };
             (row, *label)
         })
@@ -162,19 +152,19 @@ fn order(table: &Table, time: Option<usize>) -> Result<Vec<usize>, DatasetError>
     Ok(order)
 }
 
-/// The texts of some columns as sparse features, row after row, and where each row ends.
-fn words(table: &Table, places: &[usize], order: &[usize]) -> (Vec<(u32, f64)>, Vec<usize>) {
-    let (mut pairs, mut ends) = (Vec::new(), Vec::new());
+/// The texts of some columns, row after row.
+fn text_rows(table: &Table, hasher: &TextHasher, places: &[usize], order: &[usize]) -> TextRows {
+    let mut out = TextRows::default();
     for &row in if places.is_empty() { &[] } else { order } {
-        for (number, &place) in places.iter().enumerate() {
-            let Cells::Texts { codes, names } = &table.columns[place].cells else { continue };
-            if let Some(code) = codes[row].checked_sub(1) {
-                WORDS.hash(&names[code as usize], number as u32 * WORDS.sparse_size(), &mut pairs);
+        let text = |place: &usize| match &table.columns[*place].cells {
+            Cells::Texts { codes, names } => {
+                codes[row].checked_sub(1).map(|code| names[code as usize].as_str())
             }
-        }
-        ends.push(pairs.len());
+            Cells::Numbers(_) => None,
+        };
+        out.push(hasher, places.iter().map(text));
     }
-    (pairs, ends)
+    out
 }
 
 /// The cells of some columns, row after row.

@@ -54,11 +54,16 @@ impl Contributions {
         }
     }
 
+    /// Multiplies everything.
+    pub fn scale(&mut self, factor: f64) {
+        self.base *= factor;
+        let parts = self.numeric.iter_mut().chain(&mut self.categories).chain(&mut self.sparse);
+        parts.for_each(|part| *part *= factor);
+    }
+
     /// Turns the sign of everything.
     pub fn negate(&mut self) {
-        self.base = -self.base;
-        let parts = self.numeric.iter_mut().chain(&mut self.categories).chain(&mut self.sparse);
-        parts.for_each(|part| *part = -*part);
+        self.scale(-1.0);
     }
 
     /// The base and all contributions: the output that is explained.

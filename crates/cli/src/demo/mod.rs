@@ -4,7 +4,7 @@ mod answers;
 pub mod arguments;
 mod feed;
 mod flights;
-pub mod picture;
+mod picture;
 mod summary;
 
 use crate::exit::{Exit, Failure};

@@ -2,7 +2,7 @@
 
 use super::answers::{Answer, Answers};
 use crate::chart::{self, Curve};
-use crate::screen::{bold, colour};
+use crate::screen::{bold, colour, time};
 use std::sync::Arc;
 use streamfold_engine::runtime::LaneView;
 use streamfold_learn::metrics::{Report, Scope};
@@ -150,10 +150,4 @@ fn answer(answer: &Answer) -> String {
         "{:<7}→ {:<4} {left:<10} predicted {:>+6.1}   {landed}",
         answer.flight, answer.dest, answer.predicted
     )
-}
-
-/// A moment, for people.
-pub fn time(time_ms: Option<i64>) -> String {
-    let time = time_ms.and_then(chrono::DateTime::from_timestamp_millis);
-    time.map_or("-".to_owned(), |time| time.format("%Y-%m-%d %H:%M").to_string())
 }

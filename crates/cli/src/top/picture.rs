@@ -1,8 +1,7 @@
 //! What `top` shows: a page for a terminal, plain text, a line, or JSON.
 
 use crate::chart::{self, Curve};
-use crate::demo::picture::time;
-use crate::screen::{bold, colour};
+use crate::screen::{bold, colour, time};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt::Display;

@@ -8,6 +8,7 @@ use arrow_schema::DataType;
 use streamfold_flow::record::{RecordBlock, RecordRef};
 use streamfold_flow::rows::{BadRecord, Decoded, Value};
 use streamfold_learn::features::{Category, MISSING_CATEGORY, Row, category};
+use streamfold_learn::prepare::text::TextRows;
 
 /// What a record turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,27 +47,11 @@ pub(super) struct Chunk {
     numeric_width: usize,
     categories: Vec<Category>,
     categories_width: usize,
-    sparse: SparseRows,
+    texts: TextRows,
     key: Option<StringArray>,
     label: LabelColumn,
     /// The record that is folded next.
     next: usize,
-}
-
-/// The sparse features of all rows, row after row.
-#[derive(Debug, Default)]
-struct SparseRows {
-    pairs: Vec<(u32, f64)>,
-    /// For each row where its pairs end; empty where there are no texts.
-    ends: Vec<usize>,
-}
-
-impl SparseRows {
-    fn row(&self, row: usize) -> &[(u32, f64)] {
-        let Some(&end) = self.ends.get(row) else { return &[] };
-        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.pairs[start..end]
-    }
 }
 
 #[derive(Debug)]
@@ -98,7 +83,7 @@ impl Chunk {
             numeric_width: input.numeric.len(),
             categories: category_rows(&rows, &input.categories),
             categories_width: input.categories.len(),
-            sparse: input.texts.as_ref().map_or_else(SparseRows::default, |texts| sparse_rows(&rows, texts)),
+            texts: input.texts.as_ref().map_or_else(TextRows::default, |texts| text_rows(&rows, texts)),
             key: input.key.and_then(|place| rows.column(place).as_string_opt::<i32>().cloned()),
             label: label_column(&rows, input.label),
             bad: decoded.bad,
@@ -196,8 +181,7 @@ impl Chunk {
         self.block.size_bytes()
             + self.rows.get_array_memory_size()
             + (self.numeric.len() + self.categories.len() + self.times.len() + self.kinds.len()) * 8
-            + self.sparse.pairs.len() * size_of::<(u32, f64)>()
-            + self.sparse.ends.len() * size_of::<usize>()
+            + self.texts.memory_bytes()
     }
 
     /// The record as it was read.
@@ -232,7 +216,7 @@ impl Chunk {
         Row {
             numeric: &self.numeric[row * n..(row + 1) * n],
             categories: &self.categories[row * m..(row + 1) * m],
-            sparse: self.sparse.row(row),
+            sparse: self.texts.row(row),
         }
     }
 
@@ -330,20 +314,18 @@ fn category_rows(rows: &RecordBatch, places: &[Option<usize>]) -> Vec<Category> 
 }
 
 /// The texts of all rows as sparse features.
-fn sparse_rows(rows: &RecordBatch, texts: &TextPlan) -> SparseRows {
+fn text_rows(rows: &RecordBatch, plan: &TextPlan) -> TextRows {
     let column = |place: &Option<usize>| place.and_then(|place| rows.column(place).as_string_opt::<i32>());
-    let columns: Vec<_> = texts.fields.iter().map(column).collect();
-    let mut sparse = SparseRows::default();
+    let columns: Vec<_> = plan.fields.iter().map(column).collect();
+    let mut out = TextRows::default();
     for row in 0..rows.num_rows() {
-        for (number, column) in columns.iter().enumerate() {
-            if let Some(column) = column.filter(|column| column.is_valid(row)) {
-                let first = number as u32 * texts.hasher.sparse_size();
-                texts.hasher.hash(column.value(row), first, &mut sparse.pairs);
-            }
-        }
-        sparse.ends.push(sparse.pairs.len());
+        let texts = columns.iter().map(|column| {
+            let column = (*column)?;
+            column.is_valid(row).then(|| column.value(row))
+        });
+        out.push(&plan.hasher, texts);
     }
-    sparse
+    out
 }
 
 fn label_column(rows: &RecordBatch, place: Option<usize>) -> LabelColumn {

@@ -208,7 +208,7 @@ impl Explain for GradientClassifier {
 }
 
 /// Writes the probabilities of two classes.
-pub(super) fn two_classes(one: f64, scores: &mut [f64]) {
+pub(crate) fn two_classes(one: f64, scores: &mut [f64]) {
     scores.fill(0.0);
     match scores {
         [] => {}

@@ -143,7 +143,7 @@ pub(super) enum ClassLoss {
 }
 
 /// The probability that belongs to log odds.
-pub(super) fn probability(log_odds: f64) -> f64 {
+pub(crate) fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-log_odds))
 }
 

@@ -21,6 +21,9 @@ pub mod sgd_regression;
 pub mod softmax_regression;
 mod student;
 
+pub(crate) use gradient::two_classes;
+pub(crate) use loss::probability;
+
 use crate::params::{Param, ParamKind, Values};
 
 const LEARNING_RATE: Param = Param {

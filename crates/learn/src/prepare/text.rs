@@ -84,6 +84,45 @@ impl TextHasher {
     }
 }
 
+/// One-word n-grams in 2^18 places, as Vowpal Wabbit has it.
+impl Default for TextHasher {
+    fn default() -> Self {
+        TextHasher { unit: Unit::Word, shortest: 1, longest: 1, bits: 18 }
+    }
+}
+
+/// The sparse features of many rows of texts.
+#[derive(Clone, Debug, Default)]
+pub struct TextRows {
+    pairs: Vec<(u32, f64)>,
+    /// Where the pairs of each row end.
+    ends: Vec<usize>,
+}
+
+impl TextRows {
+    /// Appends a row of texts; each has places of its own, and a missing one leaves them empty.
+    pub fn push<'a>(&mut self, hasher: &TextHasher, texts: impl Iterator<Item = Option<&'a str>>) {
+        for (number, text) in texts.enumerate() {
+            if let Some(text) = text {
+                hasher.hash(text, number as u32 * hasher.sparse_size(), &mut self.pairs);
+            }
+        }
+        self.ends.push(self.pairs.len());
+    }
+
+    /// The features of a row; none where there is no such row.
+    pub fn row(&self, row: usize) -> &[(u32, f64)] {
+        let Some(&end) = self.ends.get(row) else { return &[] };
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.pairs[start..end]
+    }
+
+    /// Heap bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.pairs.len() * size_of::<(u32, f64)>() + self.ends.len() * size_of::<usize>()
+    }
+}
+
 /// Each character, with a run of white space as one.
 fn characters(text: &str) -> Vec<&str> {
     let mut blank = false;

@@ -1,10 +1,10 @@
 //! Items that a user would rather take than others, from what was taken alone.
 #![doc = include_str!("bayesian_personalized_ranking.md")]
 
-use super::machines::probability;
 use super::table::{ADMISSION, EXPIRY, IDS_MAX, Place};
 use super::users::{HISTORY, ITEMS_MAX, REPEATS, Users, WEIGHT_MAX, admitted, best};
 use crate::features::{Row, Schema};
+use crate::linear::probability;
 use crate::model::{AnyModel, Model, Ranked, Recommender, Task};
 use crate::params::{Param, ParamKind, Values};
 use crate::random::Random;

@@ -4,6 +4,7 @@ use super::machine::{DRIFT, FACTORS, Machine, Prior, Step};
 use super::table::{ADMISSION, EXPIRY, IDS_MAX};
 use crate::features::{Row, Schema};
 use crate::linear::moments::{LIMIT, Scale};
+use crate::linear::{probability, two_classes};
 use crate::model::{Classifier, Contributions, Explain, Model, Regressor};
 use crate::params::{Param, ParamError, ParamKind, Values};
 use crate::snapshot::{Reader, Snapshot, SnapshotError, Writer};
@@ -116,10 +117,8 @@ impl Model for FactorizationRegressor {
 impl Explain for FactorizationRegressor {
     fn explain(&self, row: Row<'_>, _class: usize, out: &mut Contributions) {
         self.machine.explain(row, out);
-        let (mean, deviation) = (self.scale.mean(), self.scale.deviation());
-        let parts = out.numeric.iter_mut().chain(&mut out.categories).chain(&mut out.sparse);
-        parts.for_each(|part| *part *= deviation);
-        out.base = mean + deviation * out.base;
+        out.scale(self.scale.deviation());
+        out.base += self.scale.mean();
         // What is cut off at the ends of the targets belongs to no feature.
         out.base += self.predict(row) - out.sum();
     }
@@ -188,13 +187,7 @@ impl FactorizationClassifier {
 
 impl Classifier for FactorizationClassifier {
     fn predict(&self, row: Row<'_>, scores: &mut [f64]) {
-        let one = probability(self.machine.value(row));
-        scores.fill(0.0);
-        match scores {
-            [] => {}
-            [only] => *only = 1.0,
-            [first, second, ..] => (*first, *second) = (1.0 - one, one),
-        }
+        two_classes(probability(self.machine.value(row)), scores);
     }
 
     fn learn(&mut self, row: Row<'_>, class: usize, weight: f64) {
@@ -207,11 +200,6 @@ impl Classifier for FactorizationClassifier {
             Step { slope: (class as f64 - one) * weight, curvature: one * (1.0 - one) * weight }
         });
     }
-}
-
-/// The probability that belongs to log-odds.
-pub(super) fn probability(log_odds: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-log_odds))
 }
 
 impl Model for FactorizationClassifier {
