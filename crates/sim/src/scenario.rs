@@ -245,7 +245,7 @@ fn plan(random: &mut Random, lanes: u32, step_ms: i64) -> Plan {
 
 /// The category is read as a text, too: rows then differ in length.
 fn read_texts(plan: &mut Plan) {
-    let hasher = TextHasher { unit: Unit::Character, shortest: 1, longest: 2, bits: 6 };
+    let hasher = TextHasher { unit: Unit::Character, shortest: 1, longest: 2, bits: 3 };
     plan.features.sparse_size = hasher.sparse_size();
     for input in &mut plan.inputs {
         let fields = input.categories.clone();
